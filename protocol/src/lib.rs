@@ -1,1 +1,25 @@
-//! Placeholder.
+//! What nodes, clients and the simulator of Comity decide, and the bytes they exchange.
+//!
+//! Nothing here reads a clock, draws randomness, spawns or does IO: time and randomness are
+//! arguments, effects are returned to the caller.
+
+pub mod announcement;
+pub mod block;
+pub mod bundle;
+pub mod charter;
+pub mod commitment;
+pub mod directory;
+pub mod id;
+pub mod limits;
+pub mod manifest;
+pub mod policy;
+pub mod receipt;
+pub mod refusal;
+pub mod request;
+pub mod roster;
+pub mod route;
+pub mod sampler;
+pub mod session;
+pub mod signed;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! The rules of a consortium and the signatures that make them valid. Not its members' nodes.

@@ -1,0 +1,1 @@
+//! Salted commitments to what only the holder may see. Not signatures.

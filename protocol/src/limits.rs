@@ -1,0 +1,74 @@
+//! Every bound on what comes from outside, with unit and reason. Not configuration.
+
+use std::time::Duration;
+
+/// Blocks of one model. The deepest open models have about 130.
+pub const BLOCKS_MAX: u32 = 1_024;
+/// Elements of one hidden state. The widest open models have 18,432.
+pub const HIDDEN_MAX: u32 = 65_536;
+/// Token ids of one model. The largest vocabularies have about 262,000.
+pub const VOCAB_MAX: u32 = 1_048_576;
+/// Positions of one session.
+pub const POSITIONS_MAX: u32 = 16_777_216;
+/// Stages of one route. More hops than this never pay.
+pub const STAGES_MAX: usize = 64;
+/// Rows of one step: one prefill chunk. Bounds a frame together with [`HIDDEN_MAX`].
+pub const STEP_POSITIONS_MAX: u32 = 512;
+/// Bytes of one step's tensor; refuses wide models in long chunks before memory is taken.
+pub const STEP_BYTES_MAX: usize = 32 << 20;
+/// Bytes of a session frame's header: 64 receipts of at most 1 KiB, or an open of 64 stages.
+pub const FRAME_HEADER_BYTES_MAX: usize = 96 << 10;
+/// Bytes of a signed payload: a leaf of a transparency log carries its length in 16 bits.
+pub const PAYLOAD_BYTES_MAX: usize = 65_535;
+/// Bytes of a signed statement with its envelope.
+pub const SIGNED_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 256;
+/// Bytes of a domain string.
+pub const DOMAIN_BYTES_MAX: usize = 64;
+/// Bytes of a signed announcement.
+pub const ANNOUNCEMENT_BYTES_MAX: usize = 4 << 10;
+/// Longest life of an announcement.
+pub const ANNOUNCEMENT_LIFE_MAX: Duration = Duration::from_secs(600);
+/// Longest life of a roster.
+pub const ROSTER_LIFE_MAX: Duration = Duration::from_secs(72 * 3_600);
+/// Longest life of a charter.
+pub const CHARTER_LIFE_MAX: Duration = Duration::from_secs(400 * 86_400);
+/// How far a peer's clock may run ahead of ours before its statements are refused.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(120);
+/// Institutions of one consortium.
+pub const INSTITUTIONS_MAX: usize = 256;
+/// Named policies of one charter, and entries of one policy's lists.
+pub const POLICIES_MAX: usize = 64;
+/// Nodes of one institution.
+pub const ROSTER_NODES_MAX: usize = 256;
+/// Offers of one announcement.
+pub const OFFERS_MAX: usize = 16;
+/// Addresses in one list.
+pub const ADDRESSES_MAX: usize = 8;
+/// Bytes of a control message: rosters and announcements of every member.
+pub const CONTROL_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a name: institution, policy, numeric class, role.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Bytes of a text for people, such as a legal name or a cause's detail.
+pub const TEXT_BYTES_MAX: usize = 512;
+/// Bytes of one client request, its prompt included.
+pub const REQUEST_BYTES_MAX: usize = 4 << 20;
+/// Bytes of one event to a client; a bundle dominates.
+pub const EVENT_BYTES_MAX: usize = BUNDLE_BYTES_MAX + (64 << 10);
+/// Bytes of a bundle.
+pub const BUNDLE_BYTES_MAX: usize = 1 << 20;
+/// Messages of one conversation.
+pub const MESSAGES_MAX: usize = 1_024;
+/// Stop strings of one request, and bytes of each.
+pub const STOPS_MAX: usize = 16;
+/// Bytes of one stop string.
+pub const STOP_BYTES_MAX: usize = 256;
+/// Positions between two partial stage receipts.
+pub const RECEIPT_INTERVAL: u32 = 256;
+/// Default bound on the tokens of an answer.
+pub const MAX_TOKENS_DEFAULT: u32 = 1_024;
+/// How long home waits for the next step before it gives the session up.
+pub const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a stage keeps a session in which nothing moves.
+pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(60);
+/// Longest life of a session.
+pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(1_800);

@@ -1,0 +1,1 @@
+//! A predicate over institutions and jurisdictions. Not the search for a route.

@@ -1,0 +1,1 @@
+//! What was computed, by whom, on which weights, where. Not its verification.

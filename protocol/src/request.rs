@@ -1,0 +1,1 @@
+//! What clients ask a node and what it answers. Not the transport.

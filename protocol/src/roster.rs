@@ -1,0 +1,1 @@
+//! An institution's own list of its nodes. Not what they serve.

@@ -1,0 +1,1 @@
+//! The session machines: home's side and a stage's side of the ring. Not their transport.

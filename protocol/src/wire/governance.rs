@@ -1,0 +1,1 @@
+//! Encoding of charters, rosters, announcements and policies.

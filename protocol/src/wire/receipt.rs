@@ -1,0 +1,1 @@
+//! Encoding of receipts and bundles.
