@@ -19,6 +19,7 @@ pub(crate) mod pb {
         missing_docs,
         dead_code,
         unreachable_pub,
+        unnameable_types,
         clippy::all,
         clippy::allow_attributes_without_reason,
         clippy::missing_errors_doc,
@@ -140,6 +141,14 @@ fn list<T>(values: Vec<T>, max: usize, field: &'static str) -> Result<Vec<T>, De
         return Err(DecodeError::field(field, "too many entries"));
     }
     Ok(values)
+}
+
+/// Requires strictly ascending order: one encoding per set, and no entry twice.
+fn ascending<T: Ord>(values: &[T], field: &'static str) -> Result<(), DecodeError> {
+    if values.is_sorted_by(|left, right| left < right) {
+        return Ok(());
+    }
+    Err(DecodeError::field(field, "not in strictly ascending order"))
 }
 
 /// Takes a message that must be there.

@@ -1,1 +1,3 @@
-//! Encoding of charters, rosters, announcements and policies.
+//! Encoding of what members agree on and say about themselves.
+
+mod policy;

@@ -1,0 +1,81 @@
+//! Encoding of policies and of route stages.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    limits::{BLOCKS_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, POLICIES_MAX},
+    policy::{Country, Policy},
+    route::RouteStage,
+    wire::{DecodeError, ascending, bytes, id, list, pb, required, text, wire, within},
+};
+
+wire!(Policy, pb::Policy, PAYLOAD_BYTES_MAX);
+
+impl From<&Policy> for pb::Policy {
+    fn from(policy: &Policy) -> Self {
+        let countries = |set: &BTreeSet<Country>| set.iter().map(Country::to_string).collect();
+        Self {
+            name: policy.name.clone(),
+            allowed_jurisdictions: countries(&policy.allowed_jurisdictions),
+            forbidden_jurisdictions: countries(&policy.forbidden_jurisdictions),
+            allowed_institutions: policy.allowed_institutions.iter().cloned().collect(),
+            pinned_first: policy.pinned_first,
+            pinned_last: policy.pinned_last,
+        }
+    }
+}
+
+impl TryFrom<pb::Policy> for Policy {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::Policy) -> Result<Self, DecodeError> {
+        let institutions =
+            list(pb.allowed_institutions, POLICIES_MAX, "policy.allowed_institutions")?;
+        ascending(&institutions, "policy.allowed_institutions")?;
+        Ok(Self {
+            name: text(pb.name, NAME_BYTES_MAX, "policy.name")?,
+            allowed_jurisdictions: countries(
+                pb.allowed_jurisdictions,
+                "policy.allowed_jurisdictions",
+            )?,
+            forbidden_jurisdictions: countries(
+                pb.forbidden_jurisdictions,
+                "policy.forbidden_jurisdictions",
+            )?,
+            allowed_institutions: institutions
+                .into_iter()
+                .map(|name| text(name, NAME_BYTES_MAX, "policy.allowed_institutions"))
+                .collect::<Result<_, _>>()?,
+            pinned_first: within(pb.pinned_first, 0, BLOCKS_MAX, "policy.pinned_first")?,
+            pinned_last: within(pb.pinned_last, 0, BLOCKS_MAX, "policy.pinned_last")?,
+        })
+    }
+}
+
+impl From<&RouteStage> for pb::RouteStage {
+    fn from(stage: &RouteStage) -> Self {
+        Self { peer: bytes(&stage.peer.0), blocks: Some(stage.blocks.into()) }
+    }
+}
+
+impl TryFrom<pb::RouteStage> for RouteStage {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::RouteStage) -> Result<Self, DecodeError> {
+        Ok(Self {
+            peer: id(&pb.peer, "route_stage.peer")?,
+            blocks: required(pb.blocks, "route_stage.blocks")?.try_into()?,
+        })
+    }
+}
+
+/// Reads a country code.
+pub(super) fn country(code: &str, field: &'static str) -> Result<Country, DecodeError> {
+    code.parse().map_err(|_| DecodeError::field(field, "no ISO 3166-1 alpha-2 code"))
+}
+
+fn countries(codes: Vec<String>, field: &'static str) -> Result<BTreeSet<Country>, DecodeError> {
+    let codes = list(codes, POLICIES_MAX, field)?;
+    ascending(&codes, field)?;
+    codes.iter().map(|code| country(code, field)).collect()
+}
