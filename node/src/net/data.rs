@@ -1,0 +1,134 @@
+//! The data plane: links that carry hidden states between nodes. Not what a session does with them.
+//!
+//! One QUIC endpoint dials and listens; a connection proves the other side's key in its handshake
+//! and is closed the moment that peer leaves the admitted set. Either side of a hop may dial: links
+//! open on whichever connection exists.
+
+mod accept;
+mod clients;
+mod dial;
+mod endpoint;
+mod link;
+mod neighbours;
+mod stream;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use comity_protocol::{id::PeerKey, refusal::Cause, signed::NodeKey};
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use clients::{ClientLink, ClientPlane, ClientReceiver, ClientRequest, ClientSender};
+pub use dial::ConnectError;
+pub use endpoint::BindError;
+pub use link::{FrameReceiver, FrameSender, Link};
+pub use stream::StreamError;
+
+use super::{Admission, Plane, tls};
+use neighbours::Neighbours;
+
+/// Links opened by peers and not yet taken. More means the node is overloaded: they are reset.
+const INCOMING_CAPACITY: usize = 64;
+
+/// What a data or client plane needs.
+#[derive(Debug)]
+pub struct DataConfig {
+    /// Where it listens; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// The node's identity.
+    pub key: NodeKey,
+}
+
+/// A link that a peer opened.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Who opened it, as proved in the handshake.
+    pub peer: PeerKey,
+    /// The link.
+    pub link: Link,
+}
+
+/// Handle to the data plane. Cheap to clone; it works until its token is cancelled.
+#[derive(Debug, Clone)]
+pub struct DataPlane {
+    shared: Arc<Shared>,
+}
+
+/// What the tasks of connections have in common.
+#[derive(Debug)]
+struct Shared {
+    endpoint: quinn::Endpoint,
+    address: SocketAddr,
+    key: NodeKey,
+    neighbours: Neighbours,
+    admission: Admission,
+    incoming: mpsc::Sender<Incoming>,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+}
+
+impl DataPlane {
+    /// Listens, admits the peers in `admission` and no others, and yields the links they open.
+    ///
+    /// When `cancel` is cancelled, every connection is closed with [`Cause::Shutdown`].
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub fn bind(
+        config: DataConfig,
+        admission: Admission,
+        tasks: &TaskTracker,
+        cancel: CancellationToken,
+    ) -> Result<(Self, mpsc::Receiver<Incoming>), BindError> {
+        let tls = tls::server_config(&config.key, tls::STAGE_ALPN).map_err(BindError::Tls)?;
+        let server = endpoint::server_config(tls, endpoint::stage_transport())?;
+        let (endpoint, address) = endpoint::bind(Plane::Data, config.listen, server)?;
+        let (incoming, links) = mpsc::channel(INCOMING_CAPACITY);
+        let shared = Arc::new(Shared {
+            endpoint,
+            address,
+            key: config.key,
+            neighbours: Neighbours::default(),
+            admission,
+            incoming,
+            tasks: tasks.clone(),
+            cancel,
+        });
+        tasks.spawn(accept::run(Arc::clone(&shared)));
+        Ok((Self { shared }, links))
+    }
+
+    /// Where it listens, with the port that the system chose.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// Opens a link to `peer` on the connection there is, else dials `addresses` in this order,
+    /// each a little later than the one before, and takes the first that answers with that key.
+    ///
+    /// The peer sees the link with its first frame. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; [`ConnectError::NotAdmitted`] before anything is sent.
+    pub async fn open(
+        &self,
+        peer: PeerKey,
+        addresses: &[SocketAddr],
+    ) -> Result<Link, ConnectError> {
+        dial::open(&self.shared, peer, addresses).await
+    }
+}
+
+/// The close or reset code of `cause`.
+fn code(cause: Cause) -> quinn::VarInt {
+    quinn::VarInt::from_u32(u32::from(cause.code()))
+}
+
+/// The cause that a peer's close or reset code stands for.
+fn cause(code: quinn::VarInt) -> Cause {
+    Cause::from_code(code.into_inner()).unwrap_or(Cause::PeerLost)
+}
+
+#[cfg(test)]
+mod tests;

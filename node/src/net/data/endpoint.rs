@@ -1,0 +1,164 @@
+//! Sockets and transport parameters of the QUIC planes. Not their connections.
+//!
+//! Source: quinn's defaults suit requests on the open internet; a ring sends bursts of up to 32 MiB
+//! between few known peers and then single packets that must not wait.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use quinn::{
+    Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    congestion::CubicConfig,
+    crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig},
+};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::net::{Plane, tls::TlsError};
+
+/// Bytes a stream may have in flight: two prefill chunks of a wide model.
+const STREAM_WINDOW: u32 = 16 << 20;
+/// Bytes a connection may have in flight, each way.
+const CONNECTION_WINDOW: u32 = 64 << 20;
+/// Bytes sent before the first acknowledgement. The default of 12,000 would take seven round trips
+/// to reach the size of a prefill chunk.
+const INITIAL_WINDOW: u64 = 256 << 10;
+/// Round trip assumed before it is measured: retransmits a lost first packet after 0.3 s, not 1 s.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
+/// Keeps address translations open and finds dead neighbours.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// Silence after which a connection is dead, milliseconds.
+const IDLE_MS: u32 = 30_000;
+/// Links a peer may have open to us: its sessions' hops.
+const STAGE_STREAMS_MAX: u32 = 128;
+/// Requests a client may have open on one connection.
+const CLIENT_STREAMS_MAX: u32 = 16;
+/// Bytes a client may send ahead of our reading, per stream and per connection.
+const CLIENT_WINDOW: u32 = 1 << 20;
+/// Socket buffers, bytes: a burst arrives whole while the thread is at work elsewhere. The kernel
+/// grants less if its own bound is lower.
+const SOCKET_BUFFER: usize = 4 << 20;
+/// Bytes kept of connections that are not accepted yet, in all.
+const PENDING_BYTES_MAX: u64 = 4 << 20;
+/// Connections that may wait to be accepted.
+const PENDING_MAX: usize = 256;
+
+/// Why a plane does not listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// Something listens there already.
+    #[error(
+        "the {plane} plane cannot listen on {address}: the port is in use; stop what listens \
+        there, or set another [{plane}] listen"
+    )]
+    InUse {
+        /// The plane.
+        plane: Plane,
+        /// The address asked for.
+        address: SocketAddr,
+    },
+    /// The system refuses the address.
+    #[error("the {plane} plane cannot listen on {address}")]
+    Address {
+        /// The plane.
+        plane: Plane,
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no TLS configuration.
+    #[error("no TLS configuration")]
+    Tls(#[source] TlsError),
+    /// The provider of cryptography lacks what QUIC needs.
+    #[error("the TLS provider lacks the cipher suite QUIC starts with")]
+    Suite(#[source] NoInitialCipherSuite),
+}
+
+/// Transport parameters between nodes.
+pub(super) fn stage_transport() -> TransportConfig {
+    let mut transport = common(STAGE_STREAMS_MAX, STREAM_WINDOW, CONNECTION_WINDOW);
+    let mut congestion = CubicConfig::default();
+    congestion.initial_window(INITIAL_WINDOW);
+    transport
+        .congestion_controller_factory(Arc::new(congestion))
+        .initial_rtt(INITIAL_RTT)
+        .send_window(u64::from(CONNECTION_WINDOW))
+        // Streams drain in turn, so that the oldest step arrives first.
+        .send_fairness(false);
+    transport
+}
+
+/// Transport parameters towards clients, who are strangers until their request is read.
+pub(super) fn client_transport() -> TransportConfig {
+    common(CLIENT_STREAMS_MAX, CLIENT_WINDOW, CLIENT_WINDOW)
+}
+
+fn common(streams: u32, stream_window: u32, connection_window: u32) -> TransportConfig {
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(streams))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(None)
+        .stream_receive_window(VarInt::from_u32(stream_window))
+        .receive_window(VarInt::from_u32(connection_window))
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS))));
+    transport
+}
+
+/// The listening side of a plane.
+pub(super) fn server_config(
+    tls: rustls::ServerConfig,
+    transport: TransportConfig,
+) -> Result<ServerConfig, BindError> {
+    let quic = QuicServerConfig::try_from(tls).map_err(BindError::Suite)?;
+    let mut config = ServerConfig::with_crypto(Arc::new(quic));
+    config
+        .transport_config(Arc::new(transport))
+        .migration(false)
+        .max_incoming(PENDING_MAX)
+        .incoming_buffer_size_total(PENDING_BYTES_MAX);
+    Ok(config)
+}
+
+/// The dialing side of the data plane.
+pub(super) fn client_config(
+    tls: rustls::ClientConfig,
+) -> Result<quinn::ClientConfig, NoInitialCipherSuite> {
+    let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
+    config.transport_config(Arc::new(stage_transport()));
+    Ok(config)
+}
+
+/// Binds the socket of `plane`; returns where it listens too.
+pub(super) fn bind(
+    plane: Plane,
+    address: SocketAddr,
+    config: ServerConfig,
+) -> Result<(Endpoint, SocketAddr), BindError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse { plane, address },
+        _ => BindError::Address { plane, address, source },
+    };
+    let socket = socket(address).map_err(failed)?;
+    let endpoint =
+        Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime))
+            .map_err(failed)?;
+    let local = endpoint.local_addr().map_err(failed)?;
+    Ok((endpoint, local))
+}
+
+fn socket(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    // What the kernel does not grant costs throughput, not correctness.
+    for granted in
+        [socket.set_recv_buffer_size(SOCKET_BUFFER), socket.set_send_buffer_size(SOCKET_BUFFER)]
+    {
+        if let Err(error) = granted {
+            tracing::debug!(%error, "socket buffer stays at the system's default");
+        }
+    }
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}

@@ -1,0 +1,69 @@
+//! Which connections there are to whom. Not how they come about.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use comity_protocol::id::PeerKey;
+use quinn::Connection;
+
+/// Connections with one peer: each side may have dialed at the same moment, for two lanes.
+const CONNECTIONS_PER_PEER_MAX: usize = 4;
+
+/// Connections by peer.
+#[derive(Debug, Default)]
+pub(super) struct Neighbours {
+    /// A plain mutex: held for a look-up or an insertion, never over an await.
+    peers: Mutex<HashMap<PeerKey, Neighbour>>,
+}
+
+#[derive(Debug, Default)]
+struct Neighbour {
+    /// In the order in which they came about.
+    connections: Vec<Connection>,
+    /// Held while dialing, so that sessions opened together share one connection.
+    dialing: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Neighbours {
+    /// The newest connection to `peer` that is not closed: after a restart of the peer, older ones
+    /// may be dead without a sign.
+    pub(super) fn live(&self, peer: &PeerKey) -> Option<Connection> {
+        let peers = self.lock();
+        let connections = &peers.get(peer)?.connections;
+        connections.iter().rev().find(|connection| connection.close_reason().is_none()).cloned()
+    }
+
+    /// The lock to hold while dialing `peer`.
+    pub(super) fn dialing(&self, peer: PeerKey) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(&self.lock().entry(peer).or_default().dialing)
+    }
+
+    /// Remembers `connection`; false if there are too many to `peer` already.
+    pub(super) fn insert(&self, peer: PeerKey, connection: &Connection) -> bool {
+        let mut peers = self.lock();
+        let connections = &mut peers.entry(peer).or_default().connections;
+        connections.retain(|other| other.close_reason().is_none());
+        if connections.len() >= CONNECTIONS_PER_PEER_MAX {
+            return false;
+        }
+        connections.push(connection.clone());
+        true
+    }
+
+    /// Forgets connections to `peer` that are closed, and the peer if nothing else is left of it.
+    pub(super) fn sweep(&self, peer: &PeerKey) {
+        let mut peers = self.lock();
+        let Some(neighbour) = peers.get_mut(peer) else { return };
+        neighbour.connections.retain(|connection| connection.close_reason().is_none());
+        if neighbour.connections.is_empty() && Arc::strong_count(&neighbour.dialing) == 1 {
+            peers.remove(peer);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PeerKey, Neighbour>> {
+        // Every change is a single step, so a panic elsewhere leaves the map whole.
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

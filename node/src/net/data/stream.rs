@@ -1,0 +1,231 @@
+//! One QUIC stream each way: length-prefixed messages and raw bytes. Not what they mean.
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use comity_protocol::refusal::Cause;
+use quinn::{ConnectionError, ReadError, RecvStream, SendStream, WriteError};
+
+use super::{cause, code};
+
+/// Bytes of a length prefix: little-endian `u32`.
+const PREFIX_BYTES: usize = 4;
+/// Bytes set aside before they arrive; past it memory grows only with what was received.
+const RESERVE_BYTES_MAX: usize = 64 << 10;
+
+/// Why a stream carries nothing more.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The peer announced an empty or too long message; nothing was allocated for it.
+    #[error("peer announced a message of {got} bytes; allowed are 1 to {max}")]
+    Length {
+        /// Most bytes allowed.
+        max: usize,
+        /// Bytes announced.
+        got: usize,
+    },
+    /// We tried to send an empty or too long message; nothing was sent.
+    #[error("message of {got} bytes; allowed are 1 to {max}")]
+    TooLong {
+        /// Most bytes allowed.
+        max: usize,
+        /// Bytes given.
+        got: usize,
+    },
+    /// The peer ended the stream within a message.
+    #[error("stream ended within a message: {got} of {expected} bytes")]
+    Truncated {
+        /// Bytes the message should have.
+        expected: usize,
+        /// Bytes that came.
+        got: usize,
+    },
+    /// What messages may take together is taken.
+    #[error("no memory budget is left for a message of {0} bytes")]
+    Budget(usize),
+    /// The message did not arrive in time.
+    #[error("message did not arrive in time")]
+    Timeout,
+    /// The peer ended the stream or the connection and said why.
+    #[error("peer ended it: {0}")]
+    Ended(Cause),
+    /// This side ended the stream or the connection.
+    #[error("ended by this node")]
+    Closed,
+    /// The connection is lost.
+    #[error("connection lost")]
+    Lost(#[source] ConnectionError),
+}
+
+impl StreamError {
+    /// The cause that a session ends with.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Length { .. } | Self::Truncated { .. } => Cause::Violation,
+            Self::TooLong { .. } => Cause::Limit,
+            Self::Budget(_) => Cause::Overloaded,
+            Self::Timeout => Cause::Timeout,
+            Self::Ended(cause) => *cause,
+            Self::Closed => Cause::Cancelled,
+            Self::Lost(_) => Cause::PeerLost,
+        }
+    }
+}
+
+impl From<ConnectionError> for StreamError {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::ApplicationClosed(close) => Self::Ended(cause(close.error_code)),
+            ConnectionError::LocallyClosed => Self::Closed,
+            other => Self::Lost(other),
+        }
+    }
+}
+
+impl From<ReadError> for StreamError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Reset(code) => Self::Ended(cause(code)),
+            ReadError::ConnectionLost(error) => error.into(),
+            ReadError::ClosedStream | ReadError::ZeroRttRejected => Self::Closed,
+            ReadError::IllegalOrderedRead => unreachable!("every read here is ordered"),
+        }
+    }
+}
+
+impl From<WriteError> for StreamError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Stopped(code) => Self::Ended(cause(code)),
+            WriteError::ConnectionLost(error) => error.into(),
+            WriteError::ClosedStream | WriteError::ZeroRttRejected => Self::Closed,
+        }
+    }
+}
+
+/// Reads a stream. Cancel-safe: what arrived of a message waits here for the next call.
+#[derive(Debug)]
+pub(super) struct Reader {
+    stream: RecvStream,
+    buffer: BytesMut,
+}
+
+impl Reader {
+    pub(super) fn new(stream: RecvStream) -> Self {
+        Self { stream, buffer: BytesMut::new() }
+    }
+
+    /// The length of the next message; `None` if the stream ended well before it.
+    pub(super) async fn length(&mut self, max: usize) -> Result<Option<usize>, StreamError> {
+        self.fill(PREFIX_BYTES).await?;
+        if self.buffer.is_empty() {
+            return Ok(None);
+        }
+        let Some(&prefix) = self.buffer.first_chunk() else {
+            return Err(StreamError::Truncated { expected: PREFIX_BYTES, got: self.buffer.len() });
+        };
+        let got = usize::try_from(u32::from_le_bytes(prefix)).unwrap_or(usize::MAX);
+        if got == 0 || got > max {
+            return Err(StreamError::Length { max, got });
+        }
+        Ok(Some(got))
+    }
+
+    /// The next length-prefixed message of at most `max` bytes.
+    pub(super) async fn message(&mut self, max: usize) -> Result<Option<Bytes>, StreamError> {
+        let Some(length) = self.length(max).await? else { return Ok(None) };
+        let mut message = self.exactly(PREFIX_BYTES + length).await?;
+        message.advance(PREFIX_BYTES);
+        Ok(Some(message))
+    }
+
+    /// The next `length` bytes. The caller has checked `length` against its limit.
+    pub(super) async fn exactly(&mut self, length: usize) -> Result<Bytes, StreamError> {
+        self.fill(length).await?;
+        if self.buffer.len() < length {
+            return Err(StreamError::Truncated { expected: length, got: self.buffer.len() });
+        }
+        Ok(self.buffer.split_to(length).freeze())
+    }
+
+    pub(super) fn stop(&mut self, cause: Cause) {
+        // Fails only if the stream is over, which is what was wanted.
+        let _ = self.stream.stop(code(cause));
+    }
+
+    /// Reads until `length` bytes wait or the stream ends.
+    async fn fill(&mut self, length: usize) -> Result<(), StreamError> {
+        let missing = length.saturating_sub(self.buffer.len());
+        self.buffer.reserve(missing.min(RESERVE_BYTES_MAX));
+        while self.buffer.len() < length {
+            let missing = length - self.buffer.len();
+            let Some(chunk) = self.stream.read_chunk(missing, true).await? else { break };
+            self.buffer.extend_from_slice(&chunk.bytes);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.stop(Cause::Cancelled);
+    }
+}
+
+/// Writes a stream. Dropped unfinished, it resets the stream: the peer never takes a part for the
+/// whole.
+#[derive(Debug)]
+pub(super) struct Writer {
+    stream: SendStream,
+    finished: bool,
+}
+
+impl Writer {
+    pub(super) fn new(stream: SendStream) -> Self {
+        Self { stream, finished: false }
+    }
+
+    /// Sends one length-prefixed message of at most `max` bytes, and `raw` behind it.
+    pub(super) async fn message(
+        &mut self,
+        message: &[u8],
+        max: usize,
+        raw: Bytes,
+    ) -> Result<(), StreamError> {
+        let got = message.len();
+        let prefix = match u32::try_from(got) {
+            Ok(prefix) if got != 0 && got <= max => prefix,
+            _ => return Err(StreamError::TooLong { max, got }),
+        };
+        let head = Bytes::from([&prefix.to_le_bytes(), message].concat());
+        self.stream.write_all_chunks(&mut [head, raw]).await?;
+        Ok(())
+    }
+
+    /// Resolves when the peer stops the stream, took it whole, or is gone.
+    pub(super) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let stopped = self.stream.stopped();
+        async move {
+            let _ = stopped.await;
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.finished = true;
+        // Fails only if the stream is over already.
+        let _ = self.stream.finish();
+    }
+
+    pub(super) fn reset(&mut self, cause: Cause) {
+        self.finished = true;
+        let _ = self.stream.reset(code(cause));
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.reset(Cause::Cancelled);
+        }
+    }
+}
