@@ -1,1 +1,250 @@
-//! What a node knows of its consortium: members, rosters, announcements. Not their transport.
+//! Who is a member and what each node serves, as this node knows it. Not a transport.
+//!
+//! Everything held was signed and is bounded; what is expired or contradictory is treated as if it
+//! had never been said (P7), but its sequence is remembered, so that nothing older replaces it.
+
+mod view;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
+
+use crate::{
+    announcement::{Announcement, AnnouncementError},
+    block::BlockRange,
+    charter::Charter,
+    id::{Digest, PeerKey},
+    limits::ANNOUNCERS_MAX,
+    policy::{Country, Subject},
+    roster::{Role, Roster, RosterError},
+    signed::Signed,
+    time::Timestamp,
+};
+
+/// What charter and roster say about a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Institution id.
+    pub institution: String,
+    /// Where the machine stands, as its institution asserts it.
+    pub jurisdiction: Country,
+    /// Country of the institution's ultimate parent.
+    pub parent_country: Country,
+    /// What it may do.
+    pub roles: BTreeSet<Role>,
+}
+
+impl Member {
+    /// The member as a policy sees it.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        let Self { institution, jurisdiction, parent_country, .. } = self;
+        Subject { institution, jurisdiction: *jurisdiction, parent_country: *parent_country }
+    }
+}
+
+/// A node that could run blocks of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The node.
+    pub peer: PeerKey,
+    /// What charter and roster say about it.
+    pub member: Member,
+    /// Blocks held.
+    pub blocks: BlockRange,
+    /// Time of one position through one block, nanoseconds, as the node measured it.
+    pub block_time_ns: u64,
+    /// Positions for which KV cache is free.
+    pub positions_free: u64,
+    /// Sessions being served.
+    pub sessions: u32,
+    /// Data-plane addresses.
+    pub data_addresses: Vec<SocketAddr>,
+}
+
+/// What two nodes tell each other first on the control plane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Hash of the charter the sender acts on.
+    pub charter: Digest,
+    /// Signed rosters, its own institution's first; at most 256.
+    pub rosters: Vec<Signed>,
+    /// Signed announcements, its own first; at most 256.
+    pub announcements: Vec<Signed>,
+}
+
+/// What an accepted statement did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It is news: pass it on.
+    Updated,
+    /// It was held already.
+    Unchanged,
+}
+
+/// The newest statement of one signer.
+#[derive(Debug)]
+struct Latest<T> {
+    sequence: u64,
+    payload: Digest,
+    /// What it says; `None` once it is over.
+    current: Option<(T, Signed)>,
+    /// Another statement of the same sequence was signed: neither counts.
+    contradicted: bool,
+}
+
+impl<T> Latest<T> {
+    fn new(sequence: u64, statement: T, signed: &Signed) -> Self {
+        let payload = signed.payload_digest();
+        Self { sequence, payload, current: Some((statement, signed.clone())), contradicted: false }
+    }
+}
+
+/// Rosters and announcements under one charter.
+///
+/// After each insertion and at [`Self::poll_timeout`] the driver calls [`Self::expire`] and
+/// disconnects the peers it returns.
+#[derive(Debug)]
+pub struct Directory {
+    charter: Charter,
+    hash: Digest,
+    /// By institution id; at most as many as the charter has institutions.
+    rosters: BTreeMap<String, Latest<Roster>>,
+    /// At most [`ANNOUNCERS_MAX`].
+    announcements: BTreeMap<PeerKey, Latest<Announcement>>,
+    /// Peers that were admitted when last looked, or on a roster accepted since.
+    admitted: BTreeSet<PeerKey>,
+    /// When rosters changed and [`Self::expire`] has not been called since.
+    due: Option<Timestamp>,
+    charter_over: bool,
+}
+
+impl Directory {
+    /// An empty directory under a verified charter and its hash.
+    #[must_use]
+    pub const fn new(charter: Charter, hash: Digest) -> Self {
+        Self {
+            charter,
+            hash,
+            rosters: BTreeMap::new(),
+            announcements: BTreeMap::new(),
+            admitted: BTreeSet::new(),
+            due: None,
+            charter_over: false,
+        }
+    }
+
+    /// The charter in force.
+    #[must_use]
+    pub const fn charter(&self) -> &Charter {
+        &self.charter
+    }
+
+    /// Its hash.
+    #[must_use]
+    pub const fn hash(&self) -> Digest {
+        self.hash
+    }
+
+    /// Takes a roster; a higher sequence replaces the institution's previous one.
+    ///
+    /// # Errors
+    /// [`RosterError`]. At [`RosterError::Contradiction`] the institution's nodes lose admission
+    /// until it signs a higher sequence; any other error changes nothing.
+    pub fn insert_roster(
+        &mut self,
+        now: Timestamp,
+        signed: &Signed,
+    ) -> Result<Change, RosterError> {
+        let roster = Roster::verify(signed, &self.charter, &self.hash, now)?;
+        let (sequence, payload) = (roster.sequence, signed.payload_digest());
+        if let Some(latest) = self.rosters.get_mut(&roster.institution) {
+            let (institution, held) = (roster.institution.clone(), latest.sequence);
+            if sequence < held {
+                return Err(RosterError::Stale { institution, held, got: sequence });
+            }
+            if sequence == held && (latest.contradicted || latest.payload != payload) {
+                latest.contradicted = true;
+                latest.current = None;
+                self.due = Some(now);
+                return Err(RosterError::Contradiction { institution, sequence });
+            }
+            if sequence == held && latest.current.is_some() {
+                return Ok(Change::Unchanged);
+            }
+        }
+        self.admitted.extend(roster.nodes.iter().map(|node| node.peer));
+        let institution = roster.institution.clone();
+        self.rosters.insert(institution, Latest::new(sequence, roster, signed));
+        self.due = Some(now);
+        Ok(Change::Updated)
+    }
+
+    /// Takes an announcement; its sequence must pass that of the node's previous one.
+    ///
+    /// # Errors
+    /// [`AnnouncementError`]; nothing is changed then.
+    pub fn insert_announcement(
+        &mut self,
+        now: Timestamp,
+        signed: &Signed,
+    ) -> Result<Change, AnnouncementError> {
+        let peer = signed.signer;
+        let (institution, node) =
+            self.find(now, &peer).ok_or(AnnouncementError::NotAdmitted(peer))?;
+        let announcement = Announcement::verify(signed, &self.hash, &institution.id, node, now)?;
+        let (sequence, payload) = (announcement.sequence, signed.payload_digest());
+        if let Some(latest) = self.announcements.get(&peer) {
+            let held = latest.sequence;
+            if sequence < held || (sequence == held && payload != latest.payload) {
+                return Err(AnnouncementError::Stale { peer, held, got: sequence });
+            }
+            if sequence == held && latest.current.is_some() {
+                return Ok(Change::Unchanged);
+            }
+        } else if self.announcements.len() >= ANNOUNCERS_MAX {
+            self.announcements.retain(|_, latest| latest.current.is_some());
+            if self.announcements.len() >= ANNOUNCERS_MAX {
+                return Err(AnnouncementError::Full(peer));
+            }
+        }
+        self.announcements.insert(peer, Latest::new(sequence, announcement, signed));
+        Ok(Change::Updated)
+    }
+
+    /// When [`Self::expire`] is due next: at once after a roster changed, else at the next expiry.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let charter = (!self.charter_over).then_some(self.charter.expires_at);
+        let rosters = self.rosters.values().filter_map(|latest| latest.current.as_ref());
+        let announcements =
+            self.announcements.values().filter_map(|latest| latest.current.as_ref());
+        rosters
+            .map(|(roster, _)| roster.expires_at)
+            .chain(announcements.map(|(announcement, _)| announcement.expires_at))
+            .chain(charter)
+            .chain(self.due)
+            .min()
+    }
+
+    /// Forgets what is over at `now` and returns the peers that lost admission, each once.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<PeerKey> {
+        self.due = None;
+        self.charter_over = self.charter.expires_at <= now;
+        for latest in self.rosters.values_mut() {
+            latest.current.take_if(|(roster, _)| roster.expires_at <= now);
+        }
+        for latest in self.announcements.values_mut() {
+            latest.current.take_if(|(announcement, _)| announcement.expires_at <= now);
+        }
+        let admitted: BTreeSet<PeerKey> =
+            self.members(now).into_iter().map(|(peer, _)| peer).collect();
+        let lost: Vec<PeerKey> = self.admitted.difference(&admitted).copied().collect();
+        self.admitted = admitted;
+        lost
+    }
+}
+
+#[cfg(test)]
+mod tests;

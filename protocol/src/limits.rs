@@ -22,6 +22,8 @@ pub const FRAME_HEADER_BYTES_MAX: usize = 96 << 10;
 pub const PAYLOAD_BYTES_MAX: usize = 65_535;
 /// Bytes of a signed statement with its envelope.
 pub const SIGNED_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 256;
+/// Bytes of a charter with its signatures: 102 bytes each with their framing.
+pub const SIGNED_CHARTER_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + INSTITUTIONS_MAX * 102 + 8;
 /// Bytes of a domain string.
 pub const DOMAIN_BYTES_MAX: usize = 64;
 /// Bytes of a signed announcement.
@@ -40,10 +42,16 @@ pub const INSTITUTIONS_MAX: usize = 256;
 pub const POLICIES_MAX: usize = 64;
 /// Nodes of one institution.
 pub const ROSTER_NODES_MAX: usize = 256;
+/// Nodes whose announcements a directory keeps: 32 MiB of [`ANNOUNCEMENT_BYTES_MAX`] each.
+pub const ANNOUNCERS_MAX: usize = 8_192;
+/// Statements of one kind in one hello; what is left out comes by gossip.
+pub const HELLO_STATEMENTS_MAX: usize = 256;
 /// Offers of one announcement.
 pub const OFFERS_MAX: usize = 16;
-/// Addresses in one list.
+/// Addresses in one list, contacts of one institution.
 pub const ADDRESSES_MAX: usize = 8;
+/// Bytes of one control address or contact.
+pub const ADDRESS_BYTES_MAX: usize = 256;
 /// Bytes of a control message: rosters and announcements of every member.
 pub const CONTROL_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a name: institution, policy, numeric class, role.
@@ -72,3 +80,9 @@ pub const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(60);
 /// Longest life of a session.
 pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(1_800);
+/// Bytes of a client's nonce.
+pub const NONCE_BYTES_MAX: usize = 32;
+/// Filters named in one receipt.
+pub const FILTERS_MAX: usize = 64;
+/// Charters of one bundle, from the genesis on: some years of amendments.
+pub const CHARTERS_MAX: usize = 64;

@@ -13,14 +13,6 @@ pub struct Country([u8; 2]);
 #[error("a country is two upper-case letters (ISO 3166-1 alpha-2), such as FR")]
 pub struct CountryError;
 
-impl Country {
-    /// The code as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("two ASCII letters, checked when it was made")
-    }
-}
-
 impl FromStr for Country {
     type Err = CountryError;
 
@@ -34,7 +26,8 @@ impl FromStr for Country {
 
 impl fmt::Display for Country {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        let [first, second] = self.0;
+        write!(f, "{}{}", char::from(first), char::from(second))
     }
 }
 
@@ -155,6 +148,9 @@ impl Denial {
 }
 
 impl Policy {
+    /// Name of the policy of a request that names none; a charter cannot give it to another.
+    pub const OPEN: &'static str = "open";
+
     /// A policy that restricts nothing.
     #[must_use]
     pub fn open(name: impl Into<String>) -> Self {
@@ -178,8 +174,8 @@ impl Policy {
     ///
     /// # Errors
     /// The first [`Denial`], in the order forbidden, allowed, institution.
-    pub fn permits(&self, subject: Subject<'_>) -> Result<(), Denial> {
-        let Subject { jurisdiction, parent_country, .. } = subject;
+    pub fn permits(&self, subject: &Subject<'_>) -> Result<(), Denial> {
+        let Subject { jurisdiction, parent_country, .. } = *subject;
         let institution = || subject.institution.to_owned();
         let allowed = |country| {
             self.allowed_jurisdictions.is_empty() || self.allowed_jurisdictions.contains(&country)
@@ -214,10 +210,10 @@ impl Policy {
     /// The first [`Denial`]; those of [`Self::permits`] come first.
     pub fn permits_stage(
         &self,
-        subject: Subject<'_>,
-        home: &str,
+        subject: &Subject<'_>,
         blocks: BlockRange,
         block_count: u32,
+        home: &str,
     ) -> Result<(), Denial> {
         self.permits(subject)?;
         if subject.institution == home {

@@ -1,0 +1,206 @@
+//! Questions to the directory. Nothing here changes it.
+
+use std::net::SocketAddr;
+
+use super::{Candidate, Directory, Hello, Member};
+use crate::{
+    announcement::Announcement,
+    charter::Institution,
+    id::{Digest, PeerKey},
+    limits::{CONTROL_BYTES_MAX, HELLO_STATEMENTS_MAX},
+    roster::{Role, Roster, RosterNode},
+    signed::Signed,
+    time::Timestamp,
+    wire::Wire as _,
+};
+
+/// Bytes of a hello that rosters may take; announcements get what is left.
+const HELLO_ROSTER_BYTES: usize = CONTROL_BYTES_MAX / 4 * 3;
+/// Bytes of a hello beside its statements: the charter's hash.
+const HELLO_FRAMING_BYTES: usize = 64;
+/// Bytes of a statement's tag and length.
+const STATEMENT_FRAMING_BYTES: usize = 4;
+
+impl Directory {
+    /// Who `peer` is; `None` for strangers, for peers on the rosters of several institutions, and
+    /// for everyone once the charter has expired (P7).
+    #[must_use]
+    pub fn member(&self, now: Timestamp, peer: &PeerKey) -> Option<Member> {
+        self.find(now, peer).map(|(institution, node)| member(institution, node))
+    }
+
+    /// Whether `peer` may speak to us.
+    #[must_use]
+    pub fn admits(&self, now: Timestamp, peer: &PeerKey) -> bool {
+        self.find(now, peer).is_some()
+    }
+
+    /// Every admitted peer, in ascending order.
+    #[must_use]
+    pub fn members(&self, now: Timestamp) -> Vec<(PeerKey, Member)> {
+        let mut members: Vec<_> = self
+            .live_rosters(now)
+            .flat_map(|(roster, _)| &roster.nodes)
+            .filter_map(|node| Some((node.peer, self.member(now, &node.peer)?)))
+            .collect();
+        members.sort_by_key(|(peer, _)| *peer);
+        members
+    }
+
+    /// Peers that several institutions claim: none of them is admitted.
+    #[must_use]
+    pub fn contested(&self, now: Timestamp) -> Vec<PeerKey> {
+        let mut peers: Vec<_> = self
+            .live_rosters(now)
+            .flat_map(|(roster, _)| roster.nodes.iter().map(|node| node.peer))
+            .collect();
+        peers.sort_unstable();
+        let mut contested: Vec<_> =
+            peers.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+        contested.dedup();
+        contested
+    }
+
+    /// Nodes that serve blocks of a model in one numeric class, in ascending order of peer.
+    #[must_use]
+    pub fn candidates(
+        &self,
+        now: Timestamp,
+        manifest: &Digest,
+        numeric_class: &str,
+    ) -> Vec<Candidate> {
+        if !self.charter.allows_model(manifest) {
+            return Vec::new();
+        }
+        let mut candidates = Vec::new();
+        for (peer, announcement, _) in self.live_announcements(now) {
+            let Some(member) = self.member(now, peer) else { continue };
+            if member.institution != announcement.institution
+                || !member.roles.contains(&Role::Stage)
+            {
+                continue;
+            }
+            for offer in &announcement.offers {
+                if offer.manifest != *manifest || offer.numeric_class != numeric_class {
+                    continue;
+                }
+                candidates.push(Candidate {
+                    peer: *peer,
+                    member: member.clone(),
+                    blocks: offer.blocks,
+                    block_time_ns: offer.block_time_ns,
+                    positions_free: offer.positions_free,
+                    sessions: offer.sessions,
+                    data_addresses: announcement.data_addresses.clone(),
+                });
+            }
+        }
+        candidates
+    }
+
+    /// Where an admitted peer says its data plane is.
+    #[must_use]
+    pub fn data_addresses(&self, now: Timestamp, peer: &PeerKey) -> Vec<SocketAddr> {
+        self.live_announcement(now, peer)
+            .filter(|_| self.admits(now, peer))
+            .map_or_else(Vec::new, |announcement| announcement.data_addresses.clone())
+    }
+
+    /// What an admitted peer announces, to show it to people.
+    #[must_use]
+    pub fn announcement(&self, now: Timestamp, peer: &PeerKey) -> Option<&Announcement> {
+        self.live_announcement(now, peer).filter(|_| self.admits(now, peer))
+    }
+
+    /// Where an admitted peer's control plane is, as multiaddresses.
+    #[must_use]
+    pub fn control_addresses(&self, now: Timestamp, peer: &PeerKey) -> Vec<String> {
+        self.find(now, peer).map_or_else(Vec::new, |(_, node)| node.control_addresses.clone())
+    }
+
+    /// The valid roster of an institution as it was signed.
+    #[must_use]
+    pub fn roster(&self, now: Timestamp, institution: &str) -> Option<&Signed> {
+        let (roster, signed) = self.rosters.get(institution)?.current.as_ref()?;
+        roster.validity().check(now).is_ok().then_some(signed)
+    }
+
+    /// What to tell a neighbour first: own roster and announcement, then others' while they fit.
+    #[must_use]
+    pub fn hello(&self, now: Timestamp, me: &PeerKey) -> Hello {
+        let own = self.find(now, me).map(|(institution, _)| institution.id.as_str());
+        let mut rosters: Vec<_> = self.live_rosters(now).collect();
+        // Stable: the order by institution stays among the others.
+        rosters.sort_by_key(|(roster, _)| Some(roster.institution.as_str()) != own);
+        let mut announcements: Vec<_> =
+            self.live_announcements(now).filter(|(peer, ..)| self.admits(now, peer)).collect();
+        announcements.sort_by_key(|(peer, ..)| *peer != me);
+
+        let mut room = CONTROL_BYTES_MAX - HELLO_FRAMING_BYTES;
+        let mut room_rosters = HELLO_ROSTER_BYTES;
+        let rosters = take(rosters.into_iter().map(|(_, signed)| signed), &mut room_rosters);
+        room -= HELLO_ROSTER_BYTES - room_rosters;
+        let announcements = take(announcements.into_iter().map(|(_, _, signed)| signed), &mut room);
+        Hello { charter: self.hash, rosters, announcements }
+    }
+
+    /// The one institution and roster entry of `peer`.
+    pub(super) fn find(
+        &self,
+        now: Timestamp,
+        peer: &PeerKey,
+    ) -> Option<(&Institution, &RosterNode)> {
+        self.charter.check_time(now).ok()?;
+        let mut entries = self.live_rosters(now).filter_map(|(roster, _)| {
+            Some((self.charter.institution(&roster.institution)?, roster.node(peer)?))
+        });
+        let entry = entries.next()?;
+        entries.next().is_none().then_some(entry)
+    }
+
+    fn live_rosters(&self, now: Timestamp) -> impl Iterator<Item = (&Roster, &Signed)> {
+        self.rosters
+            .values()
+            .filter_map(|latest| latest.current.as_ref())
+            .filter(move |(roster, _)| roster.validity().check(now).is_ok())
+            .map(|(roster, signed)| (roster, signed))
+    }
+
+    fn live_announcements(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&PeerKey, &Announcement, &Signed)> {
+        self.announcements.iter().filter_map(move |(peer, latest)| {
+            let (announcement, signed) = latest.current.as_ref()?;
+            announcement.validity().check(now).ok()?;
+            Some((peer, announcement, signed))
+        })
+    }
+
+    fn live_announcement(&self, now: Timestamp, peer: &PeerKey) -> Option<&Announcement> {
+        let (announcement, _) = self.announcements.get(peer)?.current.as_ref()?;
+        announcement.validity().check(now).is_ok().then_some(announcement)
+    }
+}
+
+fn member(institution: &Institution, node: &RosterNode) -> Member {
+    Member {
+        institution: institution.id.clone(),
+        jurisdiction: node.jurisdiction,
+        parent_country: institution.parent_country,
+        roles: node.roles.clone(),
+    }
+}
+
+/// Takes statements in order while they fit `room` bytes, and lowers it.
+fn take<'a>(statements: impl Iterator<Item = &'a Signed>, room: &mut usize) -> Vec<Signed> {
+    let mut taken = Vec::new();
+    for signed in statements.take(HELLO_STATEMENTS_MAX) {
+        let bytes = signed.encode().len() + STATEMENT_FRAMING_BYTES;
+        if bytes <= *room {
+            *room -= bytes;
+            taken.push(signed.clone());
+        }
+    }
+    taken
+}

@@ -1,0 +1,146 @@
+//! Encoding of charters.
+
+use super::{institution, policy::country, texts};
+use crate::{
+    charter::{Charter, Institution, SignedCharter},
+    id::Digest,
+    limits::{
+        ADDRESS_BYTES_MAX, ADDRESSES_MAX, INSTITUTIONS_MAX, PAYLOAD_BYTES_MAX, POLICIES_MAX,
+        SIGNED_CHARTER_BYTES_MAX,
+    },
+    policy::Policy,
+    time::Timestamp,
+    wire::{DecodeError, ascending, bytes, id, list, pb, text, wire, within},
+};
+
+/// Manifests a charter may list: they must fit its payload, 34 bytes each.
+const MODELS_MAX: usize = PAYLOAD_BYTES_MAX / 34;
+
+wire!(Charter, pb::Charter, PAYLOAD_BYTES_MAX);
+wire!(SignedCharter, pb::SignedCharter, SIGNED_CHARTER_BYTES_MAX);
+
+impl From<&Charter> for pb::Charter {
+    fn from(charter: &Charter) -> Self {
+        Self {
+            version: charter.version,
+            previous: charter.previous.map_or_else(Default::default, |hash| bytes(&hash.0)),
+            name: charter.name.clone(),
+            created_at_ms: charter.created_at.as_ms(),
+            expires_at_ms: charter.expires_at.as_ms(),
+            institutions: charter.institutions.iter().map(Into::into).collect(),
+            policies: charter.policies.iter().map(Into::into).collect(),
+            models: charter.models.iter().map(|digest| bytes(&digest.0)).collect(),
+        }
+    }
+}
+
+impl TryFrom<pb::Charter> for Charter {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::Charter) -> Result<Self, DecodeError> {
+        let previous = match pb.previous.is_empty() {
+            true => None,
+            false => Some(id(&pb.previous, "charter.previous")?),
+        };
+        Ok(Self {
+            version: within(pb.version, 1, u32::MAX, "charter.version")?,
+            previous,
+            name: text(pb.name, 128, "charter.name")?,
+            created_at: Timestamp::from_ms(pb.created_at_ms),
+            expires_at: Timestamp::from_ms(pb.expires_at_ms),
+            institutions: institutions(pb.institutions)?,
+            policies: policies(pb.policies)?,
+            models: models(&list(pb.models, MODELS_MAX, "charter.models")?)?,
+        })
+    }
+}
+
+impl From<&Institution> for pb::Institution {
+    fn from(institution: &Institution) -> Self {
+        Self {
+            id: institution.id.clone(),
+            legal_name: institution.legal_name.clone(),
+            country: institution.country.to_string(),
+            parent_country: institution.parent_country.to_string(),
+            root_key: bytes(&institution.root_key.0),
+            roster_key: bytes(&institution.roster_key.0),
+            contacts: institution.contacts.clone(),
+        }
+    }
+}
+
+impl TryFrom<pb::Institution> for Institution {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::Institution) -> Result<Self, DecodeError> {
+        Ok(Self {
+            id: institution(pb.id, "institution.id")?,
+            legal_name: text(pb.legal_name, 256, "institution.legal_name")?,
+            country: country(&pb.country, "institution.country")?,
+            parent_country: country(&pb.parent_country, "institution.parent_country")?,
+            root_key: id(&pb.root_key, "institution.root_key")?,
+            roster_key: id(&pb.roster_key, "institution.roster_key")?,
+            contacts: texts(pb.contacts, ADDRESSES_MAX, ADDRESS_BYTES_MAX, "institution.contacts")?,
+        })
+    }
+}
+
+impl From<&SignedCharter> for pb::SignedCharter {
+    fn from(charter: &SignedCharter) -> Self {
+        let signature = |(signer, signature): &(_, [u8; 64])| {
+            let crate::id::PeerKey(signer) = signer;
+            pb::Signature { signer: bytes(signer), signature: bytes(signature) }
+        };
+        Self {
+            payload: charter.payload.clone(),
+            signatures: charter.signatures.iter().map(signature).collect(),
+        }
+    }
+}
+
+impl TryFrom<pb::SignedCharter> for SignedCharter {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::SignedCharter) -> Result<Self, DecodeError> {
+        if pb.payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(DecodeError::field("signed_charter.payload", "too long"));
+        }
+        let mut signatures = Vec::new();
+        for entry in list(pb.signatures, INSTITUTIONS_MAX, "signed_charter.signatures")? {
+            let signer = id(&entry.signer, "signed_charter.signatures.signer")?;
+            signatures.push((signer, id(&entry.signature, "signed_charter.signatures.signature")?));
+        }
+        let signers: Vec<_> = signatures.iter().map(|(signer, _)| *signer).collect();
+        ascending(&signers, "signed_charter.signatures")?;
+        Ok(Self { payload: pb.payload, signatures })
+    }
+}
+
+fn institutions(values: Vec<pb::Institution>) -> Result<Vec<Institution>, DecodeError> {
+    let values = list(values, INSTITUTIONS_MAX, "charter.institutions")?;
+    if values.is_empty() {
+        return Err(DecodeError::field("charter.institutions", "at least one is required"));
+    }
+    let ids: Vec<_> = values.iter().map(|value| &value.id).collect();
+    ascending(&ids, "charter.institutions")?;
+    values.into_iter().map(Institution::try_from).collect()
+}
+
+fn policies(values: Vec<pb::Policy>) -> Result<Vec<Policy>, DecodeError> {
+    let values = list(values, POLICIES_MAX, "charter.policies")?;
+    let names: Vec<_> = values.iter().map(|value| &value.name).collect();
+    ascending(&names, "charter.policies")?;
+    if names.iter().any(|name| *name == Policy::OPEN) {
+        return Err(DecodeError::field("charter.policies", "the name 'open' is taken"));
+    }
+    values.into_iter().map(Policy::try_from).collect()
+}
+
+fn models(values: &[::bytes::Bytes]) -> Result<Vec<Digest>, DecodeError> {
+    let digests = values
+        .iter()
+        .map(|digest| id::<Digest>(digest, "charter.models"))
+        .collect::<Result<Vec<_>, _>>()?;
+    ascending(&digests, "charter.models")?;
+    Ok(digests)
+}
