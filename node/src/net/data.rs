@@ -18,7 +18,7 @@ use comity_protocol::{id::PeerKey, refusal::Cause, signed::NodeKey};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use clients::{ClientLink, ClientPlane, ClientReceiver, ClientRequest, ClientSender};
+pub use clients::{ClientLink, ClientPlane, ClientRequest};
 pub use dial::ConnectError;
 pub use endpoint::BindError;
 pub use link::{FrameReceiver, FrameSender, Link};

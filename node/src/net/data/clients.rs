@@ -136,73 +136,20 @@ async fn serve(shared: &Shared, peer: PeerKey, connection: &Connection) {
     }
 }
 
-/// One client's stream: length-prefixed messages both ways.
+/// One client's stream: length-prefixed messages both ways. Dropped unfinished, it is reset with
+/// [`Cause::Cancelled`].
 #[derive(Debug)]
 pub struct ClientLink {
-    sender: ClientSender,
-    receiver: ClientReceiver,
-}
-
-impl ClientLink {
-    fn new((send, receive): (SendStream, RecvStream), budget: Arc<Semaphore>) -> Self {
-        let sender = ClientSender { writer: Writer::new(send) };
-        let receiver = ClientReceiver { reader: Reader::new(receive), budget };
-        Self { sender, receiver }
-    }
-
-    /// The two directions.
-    #[must_use]
-    pub fn split(self) -> (ClientSender, ClientReceiver) {
-        (self.sender, self.receiver)
-    }
-
-    /// Ends both directions at once, and says why.
-    pub fn refuse(mut self, cause: Cause) {
-        self.sender.reset(cause);
-        self.receiver.stop(cause);
-    }
-}
-
-/// Towards a client. Dropped unfinished, it resets the stream with [`Cause::Cancelled`].
-#[derive(Debug)]
-pub struct ClientSender {
     writer: Writer,
-}
-
-impl ClientSender {
-    /// Sends one message. Waits while the client's window is full; bound it with a timeout, lest a
-    /// client that never reads holds its session. Not cancel-safe.
-    ///
-    /// # Errors
-    /// [`StreamError`]; [`StreamError::TooLong`] before anything is sent.
-    pub async fn send(&mut self, message: &[u8]) -> Result<(), StreamError> {
-        self.writer.message(message, EVENT_BYTES_MAX, Bytes::new()).await
-    }
-
-    /// Resolves when the client stops listening, or is gone. Cancel-safe.
-    pub fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.writer.stopped()
-    }
-
-    /// Ends the direction well; what was sent still arrives.
-    pub fn finish(&mut self) {
-        self.writer.finish();
-    }
-
-    /// Ends the direction at once; what was sent may be lost.
-    pub fn reset(&mut self, cause: Cause) {
-        self.writer.reset(cause);
-    }
-}
-
-/// From a client. Dropped, it tells the client to stop sending.
-#[derive(Debug)]
-pub struct ClientReceiver {
     reader: Reader,
     budget: Arc<Semaphore>,
 }
 
-impl ClientReceiver {
+impl ClientLink {
+    fn new((send, receive): (SendStream, RecvStream), budget: Arc<Semaphore>) -> Self {
+        Self { writer: Writer::new(send), reader: Reader::new(receive), budget }
+    }
+
     /// The next message; `None` if the client ended its direction well.
     ///
     /// Waits without limit for a message to begin and 30 s for the rest of it. Cancel-safe.
@@ -219,8 +166,29 @@ impl ClientReceiver {
             .map_err(|_| StreamError::Timeout)?
     }
 
-    /// Tells the client to stop sending, and why.
-    pub fn stop(&mut self, cause: Cause) {
+    /// Sends one message. Waits while the client's window is full; bound it with a timeout, lest a
+    /// client that never reads holds its session. Not cancel-safe.
+    ///
+    /// # Errors
+    /// [`StreamError`]; [`StreamError::TooLong`] before anything is sent.
+    pub async fn send(&mut self, message: &[u8]) -> Result<(), StreamError> {
+        self.writer.message(message, EVENT_BYTES_MAX, Bytes::new()).await
+    }
+
+    /// Resolves when the client stops listening or is gone, with the reason. A client that merely
+    /// ends its own direction is still there. Cancel-safe.
+    pub async fn gone(&self) -> StreamError {
+        self.writer.stopped().await
+    }
+
+    /// Ends our direction well; what was sent still arrives.
+    pub fn finish(&mut self) {
+        self.writer.finish();
+    }
+
+    /// Ends both directions at once, and says why.
+    pub fn refuse(mut self, cause: Cause) {
+        self.writer.reset(cause);
         self.reader.stop(cause);
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use comity_protocol::refusal::Cause;
-use quinn::{ConnectionError, ReadError, RecvStream, SendStream, WriteError};
+use quinn::{ConnectionError, ReadError, RecvStream, SendStream, StoppedError, WriteError};
 
 use super::{cause, code};
 
@@ -202,11 +202,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Resolves when the peer stops the stream, took it whole, or is gone.
-    pub(super) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
-        let stopped = self.stream.stopped();
-        async move {
-            let _ = stopped.await;
+    /// Resolves when the peer stops the stream, took it whole after [`Self::finish`], or is gone.
+    pub(super) async fn stopped(&self) -> StreamError {
+        match self.stream.stopped().await {
+            Ok(Some(code)) => StreamError::Ended(cause(code)),
+            Ok(None) | Err(StoppedError::ZeroRttRejected) => StreamError::Closed,
+            Err(StoppedError::ConnectionLost(error)) => error.into(),
         }
     }
 

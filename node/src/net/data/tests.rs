@@ -2,7 +2,7 @@ use std::{collections::HashSet, net::Ipv4Addr};
 
 use bytes::Bytes;
 use comity_protocol::limits::{FRAME_HEADER_BYTES_MAX, REQUEST_BYTES_MAX, STEP_BYTES_MAX};
-use futures::future::join_all;
+use futures::{FutureExt as _, future::join_all};
 use quinn::{ConnectionError, SendStream};
 use tokio::sync::watch;
 
@@ -285,15 +285,16 @@ async fn any_client_key_may_ask_and_is_named() {
     raw.send.write_all(b"\x05\0\0\0hello").await.unwrap();
     let request = requests.recv().await.unwrap();
     assert_eq!(request.peer, key(200).public());
-    let (mut sender, mut receiver) = request.link.split();
-    assert_eq!(receiver.receive().await.unwrap().unwrap(), b"hello"[..]);
-    sender.send(b"event").await.unwrap();
+    let mut link = request.link;
+    assert_eq!(link.receive().await.unwrap().unwrap(), b"hello"[..]);
+    link.send(b"event").await.unwrap();
 
     raw.send.write_all(&u32::try_from(REQUEST_BYTES_MAX + 1).unwrap().to_le_bytes()).await.unwrap();
-    assert!(matches!(receiver.receive().await, Err(StreamError::Length { .. })));
-    let stopped = sender.stopped();
+    assert!(matches!(link.receive().await, Err(StreamError::Length { .. })));
+    raw.send.finish().unwrap();
+    assert!(link.gone().now_or_never().is_none(), "a client that has asked still listens");
     raw.connection.close(0u32.into(), b"");
-    stopped.await;
+    link.gone().await;
 
     let error = raw_stream(200, tls::STAGE_ALPN, to).await.unwrap_err();
     assert!(error.to_string().contains("protocol"), "the planes' names keep them apart: {error}");
