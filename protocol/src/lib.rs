@@ -21,5 +21,6 @@ pub mod route;
 pub mod sampler;
 pub mod session;
 pub mod signed;
+pub mod tensor;
 pub mod time;
 pub mod wire;
