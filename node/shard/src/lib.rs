@@ -1,1 +1,32 @@
-//! Placeholder.
+//! Model execution of Comity: loads a range of blocks of a GGUF file, runs it for many sessions, and
+//! does home's part: tokenizer, embedding, head. Not the network, not sampling.
+//!
+//! Exactness: with the kernels of this crate a position's bytes depend on its inputs alone, not on
+//! how blocks are split over stages, how a prefill was chunked, or the thread count. Weights of
+//! kinds `Q2_K` and `Q3_K` go through candle instead, which keeps only the first of these.
+
+mod attention;
+mod block;
+mod config;
+pub mod fixture;
+mod gguf;
+mod home;
+mod kernels;
+mod kv_cache;
+mod linear;
+mod math;
+mod model_file;
+mod norm;
+mod rope;
+mod shard;
+mod tokenizer;
+
+pub use config::{Architecture, ConfigError, ModelConfig};
+pub use gguf::{GgmlType, HeaderError, TensorInfo, ValueError};
+pub use home::{EmbedError, Home, LogitsError};
+pub use linear::ComputeError;
+pub use model_file::{LayoutError, ModelFile, OpenError, Part, ReadError};
+pub use shard::{ForwardError, LoadError, OpenSessionError, Shard, TruncateError};
+pub use tokenizer::{
+    ChatMessage, EncodeError, RenderError, TextDecoder, Tokenizer, TokenizerError,
+};

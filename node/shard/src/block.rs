@@ -1,0 +1,249 @@
+//! One decoder block on plain f32 rows: attention and gated feed-forward with their norms.
+//!
+//! Source: the Llama and Gemma 3 reference architectures; Gemma 3 adds norms on q and k and after
+//! each half of the block.
+
+use comity_protocol::id::Digest;
+
+use crate::{
+    attention::Attention,
+    config::{Activation, ModelConfig},
+    gguf::TensorInfo,
+    kernels::wide,
+    kv_cache::KvCache,
+    linear::{ComputeError, Linear},
+    math,
+    model_file::{ModelFile, Part, ROPE_FACTORS, part_digest},
+    norm::RmsNorm,
+    rope::Rope,
+    shard::LoadError,
+};
+
+/// Weights and shape of one block.
+#[derive(Debug)]
+pub(crate) struct Block {
+    attention: Attention,
+    activation: Activation,
+    rope: Rope,
+    attention_norm: RmsNorm,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    query_norm: Option<RmsNorm>,
+    key_norm: Option<RmsNorm>,
+    post_attention_norm: Option<RmsNorm>,
+    feed_forward_norm: RmsNorm,
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+    post_feed_forward_norm: Option<RmsNorm>,
+}
+
+impl Block {
+    /// Reads block `index`, checks its digest and builds it.
+    pub(crate) fn load(
+        file: &ModelFile,
+        index: u32,
+        expected: Digest,
+    ) -> Result<Self, LoadError> {
+        let config = file.config();
+        let mut tensors = Tensors::read(file, Part::Block(index), expected)?;
+        let factors = tensors.take(ROPE_FACTORS).map(|(_, bytes)| floats_of(&bytes));
+        let name = |name: &str| format!("blk.{index}.{name}.weight");
+        let window = config.windows.get(index as usize).copied().flatten();
+        Ok(Self {
+            attention: Attention {
+                heads: config.heads as usize,
+                kv_heads: config.kv_heads as usize,
+                head_size: config.head_size as usize,
+                scale: config.attention_scale,
+                window,
+            },
+            activation: config.activation,
+            rope: rope(config, window.is_some(), factors.as_deref()),
+            attention_norm: tensors.norm(&name("attn_norm"), config)?,
+            query: tensors.linear(&name("attn_q"))?,
+            key: tensors.linear(&name("attn_k"))?,
+            value: tensors.linear(&name("attn_v"))?,
+            output: tensors.linear(&name("attn_output"))?,
+            query_norm: tensors.norm_if_any(&name("attn_q_norm"), config),
+            key_norm: tensors.norm_if_any(&name("attn_k_norm"), config),
+            post_attention_norm: tensors.norm_if_any(&name("post_attention_norm"), config),
+            feed_forward_norm: tensors.norm(&name("ffn_norm"), config)?,
+            gate: tensors.linear(&name("ffn_gate"))?,
+            up: tensors.linear(&name("ffn_up"))?,
+            down: tensors.linear(&name("ffn_down"))?,
+            post_feed_forward_norm: tensors.norm_if_any(&name("post_ffw_norm"), config),
+        })
+    }
+
+    /// Resident bytes of the weights.
+    pub(crate) fn bytes(&self) -> u64 {
+        let linears =
+            [&self.query, &self.key, &self.value, &self.output, &self.gate, &self.up, &self.down];
+        let optional = [
+            &self.query_norm,
+            &self.key_norm,
+            &self.post_attention_norm,
+            &self.post_feed_forward_norm,
+        ];
+        linears.into_iter().map(Linear::bytes).sum::<u64>()
+            + optional.into_iter().flatten().map(RmsNorm::bytes).sum::<u64>()
+            + self.attention_norm.bytes()
+            + self.feed_forward_norm.bytes()
+    }
+
+    /// Runs the block over `hidden`: `[positions, hidden]` f32 at absolute positions `start..`, in
+    /// place; writes their keys and values into the cache as block `slot`, where room is reserved.
+    pub(crate) fn forward(
+        &self,
+        cache: &mut KvCache,
+        slot: usize,
+        start: u32,
+        hidden: &mut [f32],
+    ) -> Result<(), ComputeError> {
+        let rows = hidden.len() / self.output.outputs();
+        let x = self.attention_norm.forward(hidden);
+        let mut queries = self.query.forward(&x, rows)?;
+        let mut keys = self.key.forward(&x, rows)?;
+        let values = self.value.forward(&x, rows)?;
+        if let Some(norm) = &self.query_norm {
+            norm.apply(&mut queries);
+        }
+        if let Some(norm) = &self.key_norm {
+            norm.apply(&mut keys);
+        }
+        let (query_size, kv_size) = (self.query.outputs(), self.key.outputs());
+        let per_row = queries
+            .chunks_exact_mut(query_size)
+            .zip(keys.chunks_exact_mut(kv_size).zip(values.chunks_exact(kv_size)));
+        for (position, (queries, (keys, values))) in (start..).zip(per_row) {
+            let angles = self.rope.angles(position);
+            self.rope.rotate(queries, &angles);
+            self.rope.rotate(keys, &angles);
+            cache.store(slot, position, keys, values);
+        }
+        let attended = self.attention.forward(cache, slot, start, &queries);
+        let mut x = self.output.forward(&attended, rows)?;
+        if let Some(norm) = &self.post_attention_norm {
+            norm.apply(&mut x);
+        }
+        add(hidden, &x);
+        self.feed_forward(hidden, rows)
+    }
+
+    fn feed_forward(&self, hidden: &mut [f32], rows: usize) -> Result<(), ComputeError> {
+        let x = self.feed_forward_norm.forward(hidden);
+        let mut gate = self.gate.forward(&x, rows)?;
+        let up = self.up.forward(&x, rows)?;
+        match self.activation {
+            Activation::Silu => silu_times(&mut gate, &up),
+            Activation::Gelu => gelu_times(&mut gate, &up),
+        }
+        let mut x = self.down.forward(&gate, rows)?;
+        if let Some(norm) = &self.post_feed_forward_norm {
+            norm.apply(&mut x);
+        }
+        add(hidden, &x);
+        Ok(())
+    }
+}
+
+fn rope(config: &ModelConfig, local: bool, factors: Option<&[f32]>) -> Rope {
+    let angles = if local {
+        (config.rope_base_local, 1.0)
+    } else {
+        (config.rope_base, config.rope_scale)
+    };
+    let shape = (config.head_size as usize, config.rope_dims);
+    Rope::new(shape, angles, config.rope_pairs, factors)
+}
+
+fn add(hidden: &mut [f32], x: &[f32]) {
+    for (hidden, x) in hidden.iter_mut().zip(x) {
+        *hidden += x;
+    }
+}
+
+wide! {
+    fn silu_times(gate: &mut [f32], up: &[f32]) = silu_times_body
+}
+wide! {
+    fn gelu_times(gate: &mut [f32], up: &[f32]) = gelu_times_body
+}
+
+#[inline(always)]
+fn silu_times_body(gate: &mut [f32], up: &[f32]) {
+    for (gate, up) in gate.iter_mut().zip(up) {
+        *gate = *gate / (1.0 + math::exp(-*gate)) * up;
+    }
+}
+
+#[inline(always)]
+fn gelu_times_body(gate: &mut [f32], up: &[f32]) {
+    // sqrt(2 / pi) and the cubic coefficient of Hendrycks and Gimpel's tanh form.
+    const FACTOR: f32 = 0.797_884_56;
+    const CUBIC: f32 = 0.044_715;
+    for (gate, up) in gate.iter_mut().zip(up) {
+        let x = *gate;
+        *gate = 0.5 * x * (1.0 + math::tanh(FACTOR * x * (1.0 + CUBIC * x * x))) * up;
+    }
+}
+
+/// The tensors of one part, read and checked, taken out one by one.
+pub(crate) struct Tensors<'a> {
+    part: Part,
+    tensors: Vec<(&'a TensorInfo, Vec<u8>)>,
+}
+
+impl<'a> Tensors<'a> {
+    /// Reads `part` and refuses it if its digest is not `expected`.
+    pub(crate) fn read(
+        file: &'a ModelFile,
+        part: Part,
+        expected: Digest,
+    ) -> Result<Self, LoadError> {
+        let tensors = file.read_part(part)?;
+        let got = part_digest(&tensors);
+        if got == expected {
+            return Ok(Self { part, tensors });
+        }
+        let tensors = tensors.iter().map(|(tensor, _)| tensor.name.clone()).collect();
+        Err(LoadError::Digest { part, expected, got, tensors })
+    }
+
+    pub(crate) fn linear(&mut self, name: &str) -> Result<Linear, LoadError> {
+        let (tensor, bytes) = self.require(name)?;
+        Linear::new(tensor, bytes)
+            .map_err(|source| LoadError::Tensor { tensor: name.to_owned(), source })
+    }
+
+    pub(crate) fn norm(&mut self, name: &str, config: &ModelConfig) -> Result<RmsNorm, LoadError> {
+        let (_, bytes) = self.require(name)?;
+        Ok(RmsNorm::new(floats_of(&bytes), config.norm_epsilon))
+    }
+
+    fn norm_if_any(&mut self, name: &str, config: &ModelConfig) -> Option<RmsNorm> {
+        let (_, bytes) = self.take(name)?;
+        Some(RmsNorm::new(floats_of(&bytes), config.norm_epsilon))
+    }
+
+    fn take(&mut self, name: &str) -> Option<(&'a TensorInfo, Vec<u8>)> {
+        let index = self.tensors.iter().position(|(tensor, _)| tensor.name == name)?;
+        Some(self.tensors.swap_remove(index))
+    }
+
+    fn require(&mut self, name: &str) -> Result<(&'a TensorInfo, Vec<u8>), LoadError> {
+        let part = self.part;
+        self.take(name).ok_or_else(|| LoadError::Missing { part, tensor: name.to_owned() })
+    }
+}
+
+/// Bytes of an F32 tensor; the layout check admits no other kind where this is used.
+fn floats_of(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+#[cfg(test)]
+mod tests;
