@@ -2,4 +2,5 @@
 //! nor how models run (`comity-shard`).
 
 pub mod keys;
+pub mod log;
 pub mod net;
