@@ -1,6 +1,19 @@
-//! The ordered stages of a session. Not their connections.
+//! The ordered stages of a session, and how they are chosen. Not their connections.
 
-use crate::{block::BlockRange, id::PeerKey, limits::STAGES_MAX};
+mod field;
+mod search;
+
+use std::time::Duration;
+
+use crate::{
+    block::BlockRange,
+    directory::Candidate,
+    id::PeerKey,
+    limits::{BLOCKS_MAX, STAGES_MAX},
+    policy::{Denial, Policy},
+};
+use field::Field;
+use search::{Outcome, Search};
 
 /// One stage of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +28,23 @@ pub struct RouteStage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     stages: Vec<RouteStage>,
+}
+
+/// What a route is wanted for.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteRequest<'a> {
+    /// The node that takes the prompt; hidden states leave from it and return to it.
+    pub home: PeerKey,
+    /// Its institution's id.
+    pub institution: &'a str,
+    /// The rules the request is under.
+    pub policy: &'a Policy,
+    /// Blocks of the model.
+    pub block_count: u32,
+    /// Positions every stage must have KV cache for.
+    pub positions: u64,
+    /// Fewest stages to split over, even if fewer would do; 0 and 1 leave it open.
+    pub stages_min: u32,
 }
 
 /// Why there is no route.
@@ -53,6 +83,45 @@ pub enum RouteError {
     Repeated {
         /// The peer.
         peer: PeerKey,
+    },
+    /// No model has that many blocks.
+    #[error("a model has 1 to {BLOCKS_MAX} blocks, not {0}")]
+    BlockCount(u32),
+    /// Nobody serves these blocks.
+    #[error("no live peer serves {}", list(blocks))]
+    NoCandidate {
+        /// Blocks nobody serves.
+        blocks: Vec<BlockRange>,
+    },
+    /// Somebody serves these blocks, but the policy permits none of them.
+    #[error("policy denies every peer that serves {}: {denial}", list(blocks))]
+    Policy {
+        /// The predicate that fails for the first such peer.
+        denial: Denial,
+        /// Blocks that no permitted peer serves.
+        blocks: Vec<BlockRange>,
+    },
+    /// Permitted peers serve these blocks, but none has room.
+    #[error("no permitted peer has {positions} positions free for {}", list(blocks))]
+    NoRoom {
+        /// Positions wanted.
+        positions: u64,
+        /// Blocks without room.
+        blocks: Vec<BlockRange>,
+    },
+    /// Every block is served, but no chain of distinct peers is long enough.
+    #[error("{peers} peers serve all blocks, but no {stages_min} or more of them in one chain")]
+    NoChain {
+        /// Distinct peers with room that the policy permits.
+        peers: usize,
+        /// Fewest stages asked for.
+        stages_min: u32,
+    },
+    /// The search gave up: too many offers, or too many that exclude each other.
+    #[error("no route found among {peers} peers within the bounds of the search")]
+    Undecided {
+        /// Distinct peers with room that the policy permits.
+        peers: usize,
     },
 }
 
@@ -95,6 +164,74 @@ impl Route {
     pub fn into_stages(self) -> Vec<RouteStage> {
         self.stages
     }
+}
+
+/// Chooses the stages for `request` among `candidates`; `latency` is one-way, between two peers.
+///
+/// One stage, if one permitted peer with room holds every block; else the cheapest chain. If
+/// `stages_min` asks for more, the fewest stages that are enough, cut as evenly as holdings allow
+/// (least sum of squared lengths), and of those the cheapest. Cost is the time of one position
+/// through the ring: blocks, hops, a fixed cost per visit, and a queue term per session in service.
+/// Stages are distinct peers and may run part of what a candidate holds. Ties go to the lower peer
+/// key, then to the longer stage, from the first stage on, so equal arguments give equal routes.
+///
+/// The search is exact. Its bound ignores that peers are distinct (that part is NP-hard) and costs
+/// O(blocks · candidates · (blocks + candidates)) per number of stages tried; where peers collide
+/// more than a fixed budget of partial routes can tell apart, the route found is still valid and
+/// permitted, but perhaps not the cheapest.
+///
+/// # Errors
+/// [`RouteError`] naming the missing blocks and, if the policy is why they are missing, the
+/// predicate (P3).
+pub fn plan(
+    request: &RouteRequest<'_>,
+    candidates: &[Candidate],
+    latency: impl Fn(&PeerKey, &PeerKey) -> Duration,
+) -> Result<Route, RouteError> {
+    let RouteRequest { block_count, stages_min, .. } = *request;
+    if block_count == 0 || block_count > BLOCKS_MAX {
+        return Err(RouteError::BlockCount(block_count));
+    }
+    let field = Field::new(request, candidates, latency)?;
+    let mut search = Search::new(&field);
+    let peers = field.peers.len();
+    let most = peers.min(STAGES_MAX);
+    let least = usize::try_from(stages_min).unwrap_or(usize::MAX).max(1);
+    let attempts = match least {
+        1 => [Some(1), None].to_vec(),
+        _ => (least..=most).map(Some).collect(),
+    };
+    for stages in attempts {
+        match search.run(stages) {
+            Outcome::Found(stages) => return permitted(request, candidates, stages),
+            Outcome::Infeasible => {}
+            Outcome::Exhausted => return Err(RouteError::Undecided { peers }),
+        }
+    }
+    Err(RouteError::NoChain { peers, stages_min })
+}
+
+/// Checks the stages found once more: whatever the search does, nothing outside the policy leaves.
+fn permitted(
+    request: &RouteRequest<'_>,
+    candidates: &[Candidate],
+    stages: Vec<RouteStage>,
+) -> Result<Route, RouteError> {
+    for stage in &stages {
+        for candidate in candidates.iter().filter(|candidate| candidate.peer == stage.peer) {
+            let subject = candidate.member.subject();
+            request
+                .policy
+                .permits_stage(&subject, stage.blocks, request.block_count, request.institution)
+                .map_err(|denial| RouteError::Policy { denial, blocks: vec![stage.blocks] })?;
+        }
+    }
+    Route::new(stages, request.block_count)
+}
+
+fn list(blocks: &[BlockRange]) -> String {
+    let ranges: Vec<_> = blocks.iter().map(ToString::to_string).collect();
+    format!("blocks {}", ranges.join(", "))
 }
 
 #[cfg(test)]
