@@ -150,4 +150,4 @@ impl Announcement {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

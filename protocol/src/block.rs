@@ -83,3 +83,6 @@ impl fmt::Display for BlockRange {
         write!(f, "[{}, {})", self.start, self.end)
     }
 }
+
+#[cfg(test)]
+mod tests;

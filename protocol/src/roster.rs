@@ -144,4 +144,4 @@ impl Roster {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -29,3 +29,6 @@ fn texts(
         .map(|value| super::text(value, bytes_max, field))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
