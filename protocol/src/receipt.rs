@@ -102,7 +102,7 @@ pub struct OpenRecord {
     pub policy: Digest,
     /// Number of this record among its signer's, gapless from 1.
     pub sequence: u64,
-    /// Payload digest of the signer's record before this one; zeros for its first.
+    /// SHA-256 of the signer's record before this one, envelope included; zeros for its first.
     pub previous: Digest,
     /// When the request was taken.
     pub opened_at: Timestamp,
@@ -123,7 +123,7 @@ pub struct Receipt {
     pub open_record: Digest,
     /// Number of this record among its signer's, gapless from 1.
     pub sequence: u64,
-    /// Payload digest of the signer's record before this one.
+    /// SHA-256 of the signer's record before this one, envelope included.
     pub previous: Digest,
     /// When the request was taken, as in the open record.
     pub opened_at: Timestamp,

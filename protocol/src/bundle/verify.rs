@@ -1,0 +1,238 @@
+//! Offline verification of a bundle, from the genesis hash alone. No clock: a receipt is judged at
+//! its own time.
+
+mod body;
+mod records;
+mod stages;
+
+use super::{Bundle, Fault, Place, Report, Signer, VerifyError};
+use crate::{
+    charter::Charter,
+    id::{Digest, PeerKey},
+    manifest::Manifest,
+    policy::{Policy, Subject},
+    receipt::{OpenRecord, Receipt},
+    roster::{Role, Roster, RosterError},
+    route::Route,
+    sampler,
+    signed::Domain,
+    time::Timestamp,
+    wire::Wire as _,
+};
+
+/// Everything but the stage receipts and the body, decoded and checked.
+struct Context<'a> {
+    bundle: &'a Bundle,
+    charter: Charter,
+    hash: Digest,
+    rosters: Vec<Roster>,
+    manifest: Manifest,
+    receipt: Receipt,
+    open: OpenRecord,
+}
+
+/// Verifies the bytes of a bundle against the hash of the genesis charter the reader trusts.
+///
+/// The order is fixed, and the first fault is returned: format, charter, receipt, rosters, home,
+/// model, route, policy, open record, stages with their boundaries, countersignatures, order of
+/// records, body, acknowledgement.
+///
+/// # Errors
+/// [`VerifyError`] with a stable code and the path of the first field at fault.
+pub fn verify(bundle_bytes: &[u8], genesis: &Digest) -> Result<Report, VerifyError> {
+    let bundle = Bundle::decode(bundle_bytes).map_err(|error| Fault::Format(error).at("bundle"))?;
+    let charter = charter(&bundle, genesis)?;
+    let (domain, signed) = (Domain::RECEIPT, &bundle.receipt);
+    let receipt: Receipt = signed
+        .open(domain, genesis)
+        .map_err(|error| Fault::signature(Signer::Home, error).at("receipt"))?;
+    charter
+        .check_time(receipt.opened_at)
+        .map_err(|error| Fault::CharterTime(error).at("receipt.opened_at"))?;
+    let rosters = rosters(&bundle, &charter, genesis, &receipt)?;
+    let manifest = manifest(&bundle, &charter, &receipt)?;
+    let open = bundle
+        .open_record
+        .open_from(Domain::OPEN_RECORD, genesis, &signed.signer)
+        .map_err(|error| Fault::signature(Signer::Home, error).at("open_record"))?;
+    let context =
+        Context { bundle: &bundle, charter, hash: *genesis, rosters, manifest, receipt, open };
+    context.verify()
+}
+
+fn charter(bundle: &Bundle, genesis: &Digest) -> Result<Charter, VerifyError> {
+    let [signed] = bundle.charters.as_slice() else {
+        return Err(Fault::Charters(bundle.charters.len()).at("charters"));
+    };
+    if signed.hash() != *genesis {
+        return Err(Fault::Genesis { expected: *genesis, got: signed.hash() }.at("charters[0]"));
+    }
+    signed.verify_genesis().map_err(|error| Fault::Charter(error).at("charters[0]"))
+}
+
+/// A roster counts if it was valid when the request was taken or when it ended: work that runs may
+/// end after its roster does, and the renewed one may be all that is left.
+fn rosters(
+    bundle: &Bundle,
+    charter: &Charter,
+    hash: &Digest,
+    receipt: &Receipt,
+) -> Result<Vec<Roster>, VerifyError> {
+    let mut rosters: Vec<Roster> = Vec::new();
+    let peers = receipt.stages.iter().map(|stage| stage.peer);
+    let peers: Vec<PeerKey> = peers.chain([bundle.receipt.signer]).collect();
+    for (index, signed) in bundle.rosters.iter().enumerate() {
+        let at = |fault: Fault| fault.at(format!("rosters[{index}]"));
+        let verified = match Roster::verify(signed, charter, hash, receipt.opened_at) {
+            Err(RosterError::Validity { .. }) => {
+                Roster::verify(signed, charter, hash, receipt.closed_at)
+            }
+            verified => verified,
+        };
+        let roster = verified.map_err(|error| at(Fault::Roster(error)))?;
+        let ordered = rosters.last().is_none_or(|last| last.institution < roster.institution);
+        if !ordered || !peers.iter().any(|peer| roster.node(peer).is_some()) {
+            return Err(at(Fault::RosterSet));
+        }
+        rosters.push(roster);
+    }
+    Ok(rosters)
+}
+
+fn manifest(
+    bundle: &Bundle,
+    charter: &Charter,
+    receipt: &Receipt,
+) -> Result<Manifest, VerifyError> {
+    let digest = Digest::of(&bundle.manifest);
+    if receipt.manifest != digest {
+        return Err(Fault::Differs("the manifest's digest").at("receipt.manifest"));
+    }
+    if !charter.allows_model(&digest) {
+        return Err(Fault::Model.at("receipt.manifest"));
+    }
+    Manifest::decode(&bundle.manifest).map_err(|error| Fault::Format(error).at("manifest"))
+}
+
+impl Context<'_> {
+    fn verify(&self) -> Result<Report, VerifyError> {
+        let Receipt { session, .. } = self.receipt;
+        let home = self.home()?;
+        self.policy(&home)?;
+        self.open_record()?;
+        let stages = self.stages()?;
+        self.records(&stages)?;
+        self.body()?;
+        let acknowledged_by = self.acknowledgement()?;
+        let receipt = &self.receipt;
+        let opened = self.bundle.opening.is_some();
+        let stages: Vec<_> = stages.into_iter().map(|stage| stage.place).collect();
+        let signed = stages.iter().all(|stage| stage.signed);
+        Ok(Report {
+            complete: receipt.finish_reason.is_whole() && signed && opened,
+            witnessed: false,
+            consortium: self.charter.name.clone(),
+            receipt: self.bundle.receipt.payload_digest(),
+            session,
+            home,
+            stages,
+            model: self.manifest.clone(),
+            manifest: receipt.manifest,
+            numeric_class: receipt.numeric_class.clone(),
+            policy: receipt.policy.name.clone(),
+            opened_at: receipt.opened_at,
+            closed_at: receipt.closed_at,
+            prompt_tokens: receipt.prompt_tokens,
+            output_tokens: receipt.output_tokens,
+            finish_reason: receipt.finish_reason,
+            cause: receipt.cause,
+            filters: receipt.filters.clone(),
+            opened,
+            acknowledged_by,
+        })
+    }
+
+    /// The one institution whose roster lists `peer` with `role`.
+    fn place(&self, peer: &PeerKey, role: Role, field: &str) -> Result<Place, VerifyError> {
+        let entries = self.rosters.iter().filter_map(|roster| Some((roster, roster.node(peer)?)));
+        let entries: Vec<_> = entries.collect();
+        let [(roster, node)] = entries.as_slice() else {
+            return Err(Fault::Member { peer: *peer, rosters: entries.len() }.at(field));
+        };
+        if !node.roles.contains(&role) {
+            return Err(Fault::Role { peer: *peer }.at(field));
+        }
+        let institution = self
+            .charter
+            .institution(&roster.institution)
+            .expect("a roster is verified against the charter's institutions");
+        Ok(Place {
+            peer: *peer,
+            institution: institution.id.clone(),
+            legal_name: institution.legal_name.clone(),
+            jurisdiction: node.jurisdiction,
+            parent_country: institution.parent_country,
+        })
+    }
+
+    fn home(&self) -> Result<Place, VerifyError> {
+        let receipt = &self.receipt;
+        let home = self.place(&self.bundle.receipt.signer, Role::Home, "receipt.signer")?;
+        if receipt.institution != home.institution {
+            return Err(Fault::Differs("home's roster").at("receipt.institution"));
+        }
+        if receipt.jurisdiction != home.jurisdiction {
+            return Err(Fault::Differs("home's roster").at("receipt.jurisdiction"));
+        }
+        if receipt.sampler != sampler::NAME {
+            return Err(Fault::Sampler.at("receipt.sampler"));
+        }
+        Route::new(receipt.stages.clone(), self.manifest.block_count)
+            .map_err(|error| Fault::Tiling(error).at("receipt.stages"))?;
+        Ok(home)
+    }
+
+    /// The policy is the charter's, and home is within it; stages are checked one by one.
+    fn policy(&self, home: &Place) -> Result<(), VerifyError> {
+        let policy = &self.receipt.policy;
+        let name = if policy.name == Policy::OPEN { "" } else { &policy.name };
+        if self.charter.policy(name).as_ref() != Some(policy) {
+            return Err(Fault::PolicyName.at("receipt.policy"));
+        }
+        policy.permits(&subject(home)).map_err(|denial| Fault::Policy(denial).at("receipt.policy"))
+    }
+
+    fn open_record(&self) -> Result<(), VerifyError> {
+        let (open, receipt) = (&self.open, &self.receipt);
+        let mismatches = [
+            ("session", open.session != receipt.session),
+            ("institution", open.institution != receipt.institution),
+            ("manifest", open.manifest != receipt.manifest),
+            ("policy", open.policy != receipt.policy.digest()),
+            ("opened_at", open.opened_at != receipt.opened_at),
+        ];
+        if let Some((field, _)) = mismatches.iter().find(|(_, differs)| *differs) {
+            return Err(Fault::Differs("the receipt").at(format!("open_record.{field}")));
+        }
+        if receipt.open_record != self.bundle.open_record.payload_digest() {
+            return Err(Fault::Differs("the open record's digest").at("receipt.open_record"));
+        }
+        not_before(receipt.closed_at, receipt.opened_at, "receipt.closed_at")
+    }
+}
+
+fn subject(place: &Place) -> Subject<'_> {
+    let Place { institution, jurisdiction, parent_country, .. } = place;
+    Subject { institution, jurisdiction: *jurisdiction, parent_country: *parent_country }
+}
+
+fn not_before(
+    got: Timestamp,
+    earliest: Timestamp,
+    field: impl Into<String>,
+) -> Result<(), VerifyError> {
+    if got < earliest {
+        return Err(Fault::Time { got, earliest }.at(field));
+    }
+    Ok(())
+}
