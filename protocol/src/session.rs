@@ -9,5 +9,7 @@
 pub mod home;
 mod message;
 pub mod stage;
+#[cfg(test)]
+mod tests;
 
 pub use message::{Frame, Open, Step};

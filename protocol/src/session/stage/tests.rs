@@ -1,1 +1,224 @@
-//! Tests of the stage machine.
+//! Admission, order and refusals at a stage.
+
+use super::*;
+use crate::{
+    policy::Policy,
+    route::RouteStage,
+    session::tests::{CHARTER, NOW, key, member, open, rows, serving, sign, stage},
+    signed::Domain,
+};
+
+fn admit(open: &Open) -> Result<(Stage, Vec<Output>), Refusal> {
+    admit_signed(sign(open), 0, &[serving(0, 2)])
+}
+
+/// Stage 1 of the test's consortium, asked by node `from`.
+fn admit_signed(
+    signed: Signed,
+    from: u8,
+    serving: &[Serving],
+) -> Result<(Stage, Vec<Output>), Refusal> {
+    let admission = Admission {
+        charter: CHARTER,
+        me: key(1).public(),
+        from: key(from).public(),
+        member: &member,
+        serving,
+    };
+    let mut outputs = Vec::new();
+    let stage = Stage::admit(NOW, signed, &admission, &mut outputs)?;
+    Ok((stage, outputs))
+}
+
+fn cause(open: &Open) -> Cause {
+    admit(open).map(|_| ()).expect_err("refused").cause
+}
+
+fn running() -> Stage {
+    let (mut stage, mut outputs) = admit(&open()).unwrap();
+    assert!(matches!(outputs.remove(0), Output::OpenShard { positions_max: 64, .. }));
+    stage.handle(NOW, Input::ShardOpened(Ok(())), &mut outputs);
+    assert!(matches!(outputs.as_slice(), [Output::Downstream(Frame::Open(_), None)]));
+    stage
+}
+
+fn step(start: u32, positions: u32) -> Step {
+    Step { start, positions, returned: 1, receipts: Vec::new() }
+}
+
+fn feed(stage: &mut Stage, input: Input) -> Vec<Output> {
+    let mut outputs = Vec::new();
+    stage.handle(NOW, input, &mut outputs);
+    outputs
+}
+
+/// The cause with which the session ended, told to both neighbours.
+fn refused_both_ways(outputs: &[Output]) -> Cause {
+    let [
+        Output::Upstream(Frame::Refusal(up)),
+        Output::Downstream(Frame::Refusal(down), None),
+        Output::Ended(Some(end)),
+    ] = outputs
+    else {
+        panic!("not refused both ways: {outputs:?}");
+    };
+    assert_eq!((up, down), (end, end));
+    end.cause
+}
+
+#[test]
+fn an_opening_is_admitted_only_from_its_place_in_a_route_within_policy() {
+    assert!(admit(&open()).is_ok());
+    let forged = key(3).sign(Domain::RECEIPT, &CHARTER, &open()).unwrap();
+    let refused = |signed, from| admit_signed(signed, from, &[serving(0, 2)]).unwrap_err().cause;
+    assert_eq!(refused(forged, 0), Cause::Violation, "signed as something else");
+    assert_eq!(refused(sign(&open()), 2), Cause::Violation, "from another than the upstream");
+    let elsewhere = Open { stages: vec![stage(2, 0, 2), stage(3, 2, 4)], ..open() };
+    assert_eq!(cause(&elsewhere), Cause::Violation, "route without this node");
+    let gap = Open { stages: vec![stage(1, 0, 2), stage(2, 3, 4)], ..open() };
+    assert_eq!(cause(&gap), Cause::Violation, "route with a gap");
+    let stranger = RouteStage { peer: key(8).public(), ..stage(2, 2, 4) };
+    let stranger = Open { stages: vec![stage(1, 0, 2), stranger], ..open() };
+    assert_eq!(cause(&stranger), Cause::NotAdmitted);
+    let mut policy = Policy::open("eu");
+    policy.forbidden_jurisdictions.insert("US".parse().unwrap());
+    assert!(admit(&Open { policy: policy.clone(), ..open() }).is_ok());
+    let foreign = Open { policy, stages: vec![stage(1, 0, 2), stage(3, 2, 4)], ..open() };
+    assert_eq!(cause(&foreign), Cause::Policy, "a parent company outside the policy");
+    let class = Open { numeric_class: "other".into(), ..open() };
+    assert_eq!(cause(&class), Cause::NotServed);
+    let unheld = admit_signed(sign(&open()), 0, &[serving(2, 4)]).unwrap_err();
+    assert_eq!(unheld.cause, Cause::NotServed);
+    assert_eq!(cause(&Open { positions_max: 65, ..open() }), Cause::Limit);
+    assert_eq!(cause(&Open { deadline: NOW, ..open() }), Cause::Timeout);
+}
+
+#[test]
+fn steps_are_computed_forwarded_and_signed_for() {
+    let mut stage = running();
+    let outputs = feed(&mut stage, Input::Upstream(Frame::Step(step(0, 3)), Some(rows(3, 1.0))));
+    assert!(matches!(outputs.as_slice(), [Output::Compute { start: 0, .. }]));
+    let outputs = feed(&mut stage, Input::Upstream(Frame::Close(Vec::new()), None));
+    assert!(outputs.is_empty(), "waits for the step under way");
+    let outputs = feed(&mut stage, Input::Computed(Ok(rows(3, 2.0))));
+    let [Output::Downstream(Frame::Step(sent), Some(hidden)), Output::Sign { draft, last: true }] =
+        outputs.as_slice()
+    else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!((sent.start, sent.positions, hidden.positions()), (0, 3, 3));
+    assert_eq!((draft.positions, draft.stage), (3, 0));
+    assert_ne!(draft.input, draft.output);
+    // The upstream leaves once it has passed Close on; that must not end the session.
+    assert!(feed(&mut stage, Input::UpstreamLost).is_empty());
+    let receipt = key(1).sign(Domain::STAGE_RECEIPT, &CHARTER, &**draft).unwrap();
+    let outputs = feed(&mut stage, Input::Signed { receipt: Ok(receipt.clone()), last: true });
+    let [Output::Downstream(Frame::Close(receipts), None), Output::Ended(None)] =
+        outputs.as_slice()
+    else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!(receipts, &[receipt]);
+}
+
+#[test]
+fn what_no_honest_neighbour_sends_ends_the_session_with_its_cause() {
+    let nan = rows(1, f32::NAN);
+    let cases: Vec<(&str, Input, Cause)> = vec![
+        (
+            "a gap",
+            Input::Upstream(Frame::Step(step(1, 1)), Some(rows(1, 0.0))),
+            Cause::PositionMismatch,
+        ),
+        (
+            "a wrong length",
+            Input::Upstream(Frame::Step(step(0, 2)), Some(rows(1, 0.0))),
+            Cause::Violation,
+        ),
+        ("no tensor", Input::Upstream(Frame::Step(step(0, 1)), None), Cause::Violation),
+        ("NaN", Input::Upstream(Frame::Step(step(0, 1)), Some(nan)), Cause::NotFinite),
+        (
+            "past the bound",
+            Input::Upstream(Frame::Step(step(0, 65)), Some(rows(65, 0.0))),
+            Cause::Limit,
+        ),
+        ("a second opening", Input::Upstream(Frame::Open(sign(&open())), None), Cause::Violation),
+        (
+            "a missing receipt",
+            Input::Upstream(Frame::Close(vec![sign(&open())]), None),
+            Cause::Violation,
+        ),
+        ("a step backwards", Input::Downstream(Frame::Step(step(0, 1))), Cause::Violation),
+    ];
+    for (name, input, expected) in cases {
+        let outputs = feed(&mut running(), input);
+        assert_eq!(refused_both_ways(&outputs), expected, "{name}");
+    }
+}
+
+#[test]
+fn an_earlier_position_rolls_back_and_is_signed_for_as_resent() {
+    let sign_after = |steps: &[(u32, f32)]| {
+        let mut stage = running();
+        for (start, value) in steps {
+            let input = Input::Upstream(Frame::Step(step(*start, 1)), Some(rows(1, *value)));
+            feed(&mut stage, input);
+            feed(&mut stage, Input::Computed(Ok(rows(1, value * 2.0))));
+        }
+        match feed(&mut stage, Input::Upstream(Frame::Close(Vec::new()), None)).remove(0) {
+            Output::Sign { draft, .. } => (draft.positions, draft.input, draft.output),
+            other => panic!("{other:?}"),
+        }
+    };
+    let direct = sign_after(&[(0, 1.0), (1, 2.0)]);
+    assert_eq!(sign_after(&[(0, 1.0), (1, 9.0), (1, 2.0)]), direct);
+    assert_ne!(sign_after(&[(0, 1.0), (1, 9.0)]), direct);
+}
+
+#[test]
+fn a_lost_neighbour_is_told_to_the_other_side_only() {
+    let outputs = feed(&mut running(), Input::UpstreamLost);
+    assert!(matches!(
+        outputs.as_slice(),
+        [Output::Downstream(Frame::Refusal(refusal), None), Output::Ended(Some(_))]
+            if refusal.cause == Cause::PeerLost
+    ));
+    let outputs = feed(&mut running(), Input::DownstreamLost);
+    assert!(matches!(
+        outputs.as_slice(),
+        [Output::Upstream(Frame::Refusal(refusal)), Output::Ended(Some(_))]
+            if refusal.cause == Cause::PeerLost
+    ));
+}
+
+#[test]
+fn a_session_in_which_nothing_moves_ends() {
+    let mut stage = running();
+    let due = stage.poll_timeout().expect("a running session has a timeout");
+    let mut outputs = Vec::new();
+    stage.handle(due, Input::Timeout, &mut outputs);
+    assert_eq!(refused_both_ways(&outputs), Cause::Timeout);
+    assert_eq!(stage.poll_timeout(), None);
+}
+
+#[test]
+fn a_partial_receipt_rides_with_a_later_step() {
+    let mut stage = running();
+    stage.open.positions_max = 1_024;
+    let outputs =
+        feed(&mut stage, Input::Upstream(Frame::Step(step(0, 256)), Some(rows(256, 1.0))));
+    assert!(matches!(outputs.as_slice(), [Output::Compute { .. }]));
+    let outputs = feed(&mut stage, Input::Computed(Ok(rows(256, 2.0))));
+    let draft = match &outputs[0] {
+        Output::Sign { draft, last: false } => draft,
+        other => panic!("{other:?}"),
+    };
+    let receipt = key(1).sign(Domain::STAGE_RECEIPT, &CHARTER, &**draft).unwrap();
+    feed(&mut stage, Input::Signed { receipt: Ok(receipt.clone()), last: false });
+    feed(&mut stage, Input::Upstream(Frame::Step(step(256, 1)), Some(rows(1, 1.0))));
+    let outputs = feed(&mut stage, Input::Computed(Ok(rows(1, 2.0))));
+    assert!(matches!(
+        outputs.as_slice(),
+        [Output::Downstream(Frame::Step(step), Some(_))] if step.receipts == [receipt]
+    ));
+}
