@@ -29,9 +29,9 @@ impl Context<'_> {
                 .policy
                 .permits_stage(
                     &subject(&place),
-                    &self.receipt.institution,
                     route.blocks,
                     self.manifest.block_count,
+                    &self.receipt.institution,
                 )
                 .map_err(|denial| Fault::Policy(denial).at(field))?;
             let receipt = receipts
