@@ -10,6 +10,8 @@ pub const HIDDEN_MAX: u32 = 65_536;
 pub const VOCAB_MAX: u32 = 1_048_576;
 /// Positions of one session.
 pub const POSITIONS_MAX: u32 = 16_777_216;
+/// Offers one route is chosen among: latencies between as many peers are 8 MiB.
+pub const CANDIDATES_MAX: usize = 1_024;
 /// Stages of one route. More hops than this never pay.
 pub const STAGES_MAX: usize = 64;
 /// Rows of one step: one prefill chunk. Bounds a frame together with [`HIDDEN_MAX`].

@@ -9,7 +9,7 @@ use crate::{
     block::BlockRange,
     directory::Candidate,
     id::PeerKey,
-    limits::{BLOCKS_MAX, STAGES_MAX},
+    limits::{BLOCKS_MAX, CANDIDATES_MAX, STAGES_MAX},
     policy::{Denial, Policy},
 };
 use field::Field;
@@ -87,6 +87,12 @@ pub enum RouteError {
     /// No model has that many blocks.
     #[error("a model has 1 to {BLOCKS_MAX} blocks, not {0}")]
     BlockCount(u32),
+    /// More candidates than a route is chosen among.
+    #[error("{got} candidates, more than {CANDIDATES_MAX}")]
+    TooManyCandidates {
+        /// Candidates given.
+        got: usize,
+    },
     /// Nobody serves these blocks.
     #[error("no live peer serves {}", list(blocks))]
     NoCandidate {
@@ -191,6 +197,9 @@ pub fn plan(
     let RouteRequest { block_count, stages_min, .. } = *request;
     if block_count == 0 || block_count > BLOCKS_MAX {
         return Err(RouteError::BlockCount(block_count));
+    }
+    if candidates.len() > CANDIDATES_MAX {
+        return Err(RouteError::TooManyCandidates { got: candidates.len() });
     }
     let field = Field::new(request, candidates, latency)?;
     let mut search = Search::new(&field);

@@ -177,6 +177,15 @@ fn a_model_has_blocks() {
 }
 
 #[test]
+fn candidates_are_bounded_before_they_are_compared() {
+    let policy = Policy::open("open");
+    let many = vec![candidate(1, 0, 30); CANDIDATES_MAX + 1];
+    let error = plan(&request(&policy), &many, near).unwrap_err();
+    assert_eq!(error, RouteError::TooManyCandidates { got: CANDIDATES_MAX + 1 });
+    assert!(plan(&request(&policy), &many[1..], near).is_ok());
+}
+
+#[test]
 fn absurd_claims_neither_overflow_nor_win() {
     let policy = Policy::open("open");
     let absurd = Candidate { block_time_ns: u64::MAX, sessions: u32::MAX, ..candidate(1, 0, 30) };
