@@ -42,11 +42,7 @@ pub(crate) struct Block {
 
 impl Block {
     /// Reads block `index`, checks its digest and builds it.
-    pub(crate) fn load(
-        file: &ModelFile,
-        index: u32,
-        expected: Digest,
-    ) -> Result<Self, LoadError> {
+    pub(crate) fn load(file: &ModelFile, index: u32, expected: Digest) -> Result<Self, LoadError> {
         let config = file.config();
         let mut tensors = Tensors::read(file, Part::Block(index), expected)?;
         let factors = tensors.take(ROPE_FACTORS).map(|(_, bytes)| floats_of(&bytes));
@@ -151,11 +147,8 @@ impl Block {
 }
 
 fn rope(config: &ModelConfig, local: bool, factors: Option<&[f32]>) -> Rope {
-    let angles = if local {
-        (config.rope_base_local, 1.0)
-    } else {
-        (config.rope_base, config.rope_scale)
-    };
+    let angles =
+        if local { (config.rope_base_local, 1.0) } else { (config.rope_base, config.rope_scale) };
     let shape = (config.head_size as usize, config.rope_dims);
     Rope::new(shape, angles, config.rope_pairs, factors)
 }

@@ -68,7 +68,7 @@ pub fn write_gemma3(path: &Path, seed: u64) -> Result<(), FixtureError> {
 /// Bytes of a llama fixture.
 pub(crate) fn llama(seed: u64, precision: Precision) -> Result<Vec<u8>, FixtureError> {
     const HIDDEN: usize = 64;
-    const INNER: usize = 160;
+    const INNER: usize = 192;
     let mut model = Model { writer: Writer::new("llama"), precision, random: Random(seed) };
     model.hyperparameters("llama", [HIDDEN, INNER, 4, 2, 16]);
     vocabulary::byte_level(&mut model.writer);

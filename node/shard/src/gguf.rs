@@ -185,7 +185,8 @@ impl Header {
         if !(2..=3).contains(&version) {
             return Err(HeaderError::Version { version });
         }
-        let tensor_count = bounded("the tensor count", reader.u64("the tensor count")?, TENSORS_MAX)?;
+        let tensor_count =
+            bounded("the tensor count", reader.u64("the tensor count")?, TENSORS_MAX)?;
         let entry_count = bounded("the entry count", reader.u64("the entry count")?, ENTRIES_MAX)?;
         let mut entries = BTreeMap::new();
         for _ in 0..entry_count {
@@ -202,8 +203,7 @@ impl Header {
         for _ in 0..tensor_count {
             listed.push(read_tensor_info(&mut reader)?);
         }
-        let mut header =
-            Self { bytes: reader.into_bytes(), entries, tensors: BTreeMap::new() };
+        let mut header = Self { bytes: reader.into_bytes(), entries, tensors: BTreeMap::new() };
         header.place_tensors(listed, file_bytes)?;
         Ok(header)
     }

@@ -81,11 +81,8 @@ impl Home {
         let mut tensors = Tensors::read(file, Part::Head, manifest.head)?;
         let norm = tensors.norm("output_norm.weight", config)?;
         let tied = file.header().tensor("output.weight").is_none();
-        let head = if tied {
-            Arc::clone(&embedding)
-        } else {
-            Arc::new(tensors.linear("output.weight")?)
-        };
+        let head =
+            if tied { Arc::clone(&embedding) } else { Arc::new(tensors.linear("output.weight")?) };
         Ok(Self {
             hidden_size: config.hidden_size as usize,
             embedding_scale: config.embedding_scale,

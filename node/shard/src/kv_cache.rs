@@ -63,6 +63,11 @@ impl KvCache {
         Self { shape, pages: Vec::new(), positions: 0 }
     }
 
+    /// Shape of its pages.
+    pub(crate) const fn shape(&self) -> CacheShape {
+        self.shape
+    }
+
     /// Positions every block holds.
     pub(crate) const fn positions(&self) -> u32 {
         self.positions

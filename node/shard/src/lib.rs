@@ -21,6 +21,10 @@ mod rope;
 mod shard;
 mod tokenizer;
 
+/// Numeric class of what this crate computes: its CPU kernel set, with `f32` on the wire and in the
+/// KV cache. The set's number rises whenever output bytes change.
+pub const NUMERIC_CLASS: &str = "cpu-1/wire-f32/kv-f32";
+
 pub use config::{Architecture, ConfigError, ModelConfig};
 pub use gguf::{GgmlType, HeaderError, TensorInfo, ValueError};
 pub use home::{EmbedError, Home, LogitsError};

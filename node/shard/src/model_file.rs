@@ -202,6 +202,14 @@ impl ModelFile {
         self.metadata_digest("tokenizer.")
     }
 
+    /// The same file run with another activation, for oracles that differ from the reference.
+    #[cfg(test)]
+    pub(crate) fn with_activation(self, activation: crate::config::Activation) -> Self {
+        let mut inner = Arc::into_inner(self.inner).expect("the test holds the only handle");
+        inner.config.activation = activation;
+        Self { inner: Arc::new(inner) }
+    }
+
     pub(crate) fn header(&self) -> &Header {
         &self.inner.header
     }
@@ -229,7 +237,8 @@ impl ModelFile {
             }
             Part::Head => {
                 let output = named("output.weight").or_else(|| named("token_embd.weight"));
-                let mut found: Vec<_> = output.into_iter().chain(named("output_norm.weight")).collect();
+                let mut found: Vec<_> =
+                    output.into_iter().chain(named("output_norm.weight")).collect();
                 found.sort_by(|left, right| left.name.cmp(&right.name));
                 found
             }

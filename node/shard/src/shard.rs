@@ -34,6 +34,8 @@ pub struct Shard {
 #[derive(Debug)]
 struct Session {
     cache: KvCache,
+    /// Blocks it runs: all of the shard's, or some.
+    range: BlockRange,
     positions_max: u32,
 }
 
@@ -97,6 +99,14 @@ pub enum LoadError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenSessionError {
+    /// The shard does not hold some of the blocks.
+    #[error("blocks {range} are not all held; held are {held}")]
+    Range {
+        /// Blocks asked for.
+        range: BlockRange,
+        /// Blocks held.
+        held: BlockRange,
+    },
     /// The session is open already.
     #[error("session {id} is open already")]
     Exists {
@@ -210,8 +220,8 @@ impl Shard {
         let config = file.config();
         let expected = manifest.blocks.get(range.start() as usize..range.end() as usize);
         let expected = expected.filter(|_| range.end() <= config.block_count);
-        let expected = expected
-            .ok_or(LoadError::Range { range, block_count: config.block_count })?;
+        let expected =
+            expected.ok_or(LoadError::Range { range, block_count: config.block_count })?;
         let blocks = range.iter().zip(expected);
         let blocks = blocks.map(|(block, &digest)| Block::load(file, block, digest));
         let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
@@ -279,7 +289,8 @@ impl Shard {
         self.sessions.len()
     }
 
-    /// Opens a session of up to `positions_max` positions; pages are taken as positions come.
+    /// Opens a session of up to `positions_max` positions through all blocks; pages are taken as
+    /// positions come.
     ///
     /// # Errors
     /// [`OpenSessionError`] if it is open, too long, or the budget does not cover it.
@@ -288,6 +299,22 @@ impl Shard {
         id: SessionId,
         positions_max: u32,
     ) -> Result<(), OpenSessionError> {
+        self.open_session_over(id, self.range, positions_max)
+    }
+
+    /// Like [`Self::open_session`], through the blocks `range` only.
+    ///
+    /// # Errors
+    /// [`OpenSessionError`]; also if the shard lacks some of `range`.
+    pub fn open_session_over(
+        &mut self,
+        id: SessionId,
+        range: BlockRange,
+        positions_max: u32,
+    ) -> Result<(), OpenSessionError> {
+        if !self.range.covers(range) {
+            return Err(OpenSessionError::Range { range, held: self.range });
+        }
         if self.sessions.contains_key(&id) {
             return Err(OpenSessionError::Exists { id });
         }
@@ -295,22 +322,29 @@ impl Shard {
         if positions_max == 0 || positions_max > context_length {
             return Err(OpenSessionError::Positions { positions: positions_max, context_length });
         }
-        let needed = self.shape.bytes_for(positions_max);
+        let shape = CacheShape { blocks: range.len() as usize, ..self.shape };
+        let needed = shape.bytes_for(positions_max);
         let free = self.kv_budget.saturating_sub(self.kv_reserved);
         if needed > free {
             return Err(OpenSessionError::Budget { needed, free, budget: self.kv_budget });
         }
         self.kv_reserved += needed;
-        let cache = KvCache::new(self.shape);
-        self.sessions.insert(id, Session { cache, positions_max });
+        let cache = KvCache::new(shape);
+        self.sessions.insert(id, Session { cache, range, positions_max });
         Ok(())
     }
 
     /// Closes a session and frees its KV at once; unknown sessions are ignored.
     pub fn close_session(&mut self, id: &SessionId) {
         if let Some(session) = self.sessions.remove(id) {
-            self.kv_reserved -= self.shape.bytes_for(session.positions_max);
+            self.kv_reserved -= session.cache.shape().bytes_for(session.positions_max);
         }
+    }
+
+    /// Blocks a session runs; `None` if it is not open.
+    #[must_use]
+    pub fn session_range(&self, id: &SessionId) -> Option<BlockRange> {
+        self.sessions.get(id).map(|session| session.range)
     }
 
     /// Positions a session's cache holds; `None` if it is not open.
@@ -350,8 +384,7 @@ impl Shard {
         hidden: &[f32],
     ) -> Result<Vec<f32>, ForwardError> {
         let hidden_size = self.hidden_size;
-        let session =
-            self.sessions.get_mut(id).ok_or(ForwardError::UnknownSession { id: *id })?;
+        let session = self.sessions.get_mut(id).ok_or(ForwardError::UnknownSession { id: *id })?;
         let end = session.admit(start, hidden, hidden_size)?;
         if let Some(position) = first_not_finite(hidden, start, hidden_size) {
             return Err(ForwardError::InputNotFinite { position });
@@ -359,7 +392,9 @@ impl Shard {
         session.cache.truncate(start);
         session.cache.reserve(end);
         let mut rows = hidden.to_vec();
-        for (slot, block) in self.blocks.iter().enumerate() {
+        let first = (session.range.start() - self.range.start()) as usize;
+        let blocks = &self.blocks[first..][..session.range.len() as usize];
+        for (slot, block) in blocks.iter().enumerate() {
             if let Err(error) = block.forward(&mut session.cache, slot, start, &mut rows) {
                 session.cache.truncate(start);
                 return Err(error.into());
@@ -367,7 +402,7 @@ impl Shard {
         }
         if let Some(position) = first_not_finite(&rows, start, hidden_size) {
             session.cache.truncate(start);
-            return Err(ForwardError::OutputNotFinite { range: self.range, position });
+            return Err(ForwardError::OutputNotFinite { range: session.range, position });
         }
         session.cache.commit(end);
         Ok(rows)

@@ -261,6 +261,12 @@ impl Tokenizer {
         self.inner.eos
     }
 
+    /// Tokens that end an answer, ascending.
+    #[must_use]
+    pub fn ends(&self) -> &[u32] {
+        &self.inner.ends
+    }
+
     /// Whether `token` ends an answer: end of sequence or end of turn.
     #[must_use]
     pub fn is_end(&self, token: u32) -> bool {
@@ -346,7 +352,8 @@ impl Vocabulary {
         };
         vocabulary.unknown = vocabulary.token_id(file, "tokenizer.ggml.unknown_token_id")?;
         for (text, kind) in vocabulary.texts.iter().zip(&mut vocabulary.kinds) {
-            let listed = END_TEXTS.contains(&text.as_str()) || CONTROL_TEXTS.contains(&text.as_str());
+            let listed =
+                END_TEXTS.contains(&text.as_str()) || CONTROL_TEXTS.contains(&text.as_str());
             if listed {
                 *kind = TokenKind::Control;
             }
@@ -384,11 +391,7 @@ fn texts(file: &ModelFile, key: &'static str) -> Result<Option<Vec<String>>, Tok
     }
 }
 
-const fn same_length(
-    key: &'static str,
-    got: usize,
-    expected: usize,
-) -> Result<(), TokenizerError> {
+const fn same_length(key: &'static str, got: usize, expected: usize) -> Result<(), TokenizerError> {
     if got == expected { Ok(()) } else { Err(TokenizerError::Length { key, got, expected }) }
 }
 

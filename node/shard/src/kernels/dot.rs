@@ -32,7 +32,10 @@ impl Dot for Portable {
                     exact += i32::from(quants[at]) * i32::from(xs[at]);
                     exact += i32::from(quants[at + 1]) * i32::from(xs[at + 1]);
                 }
-                #[expect(clippy::cast_precision_loss, reason = "at most 4 * 128 * 127")]
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "at most 4 * 128 * 8,191, below 2^24"
+                )]
                 let exact = exact as f32;
                 *sum = scale.mul_add(exact, *sum);
             }
@@ -80,8 +83,8 @@ mod avx2 {
 
     use std::arch::x86_64::{
         __m128i, __m256, __m256i, _mm_loadu_si128, _mm256_add_epi32, _mm256_cvtepi8_epi16,
-        _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_madd_epi16, _mm256_set1_ps, _mm256_setzero_ps,
-        _mm256_storeu_ps,
+        _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_ps,
+        _mm256_setzero_ps, _mm256_storeu_ps,
     };
 
     use super::{ActivationRow, Dot, LANES, floats, reduce};
@@ -131,8 +134,13 @@ mod avx2 {
     /// Pairwise sums of the products of the first and of the second sixteen elements.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
-    fn products(quants: &[i8; 32], inputs: &[i8; 32]) -> (__m256i, __m256i) {
-        let (quants, inputs) = (widen(quants), widen(inputs));
+    fn products(quants: &[i8; 32], inputs: &[i16; 32]) -> (__m256i, __m256i) {
+        // SAFETY: each load reads 32 of the 64 bytes the reference covers.
+        let inputs = unsafe {
+            let start = inputs.as_ptr().cast::<__m256i>();
+            (_mm256_loadu_si256(start), _mm256_loadu_si256(start.add(1)))
+        };
+        let quants = widen(quants);
         (_mm256_madd_epi16(quants.0, inputs.0), _mm256_madd_epi16(quants.1, inputs.1))
     }
 

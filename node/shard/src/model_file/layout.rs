@@ -76,7 +76,11 @@ pub(super) fn check(header: &Header, config: &mut ModelConfig) -> Result<(), Lay
     for block in 0..config.block_count {
         for (name, dims) in block_tensors(config) {
             let tensor = find(header, &format!("blk.{block}.{name}.weight"))?;
-            if dims.len() == 1 { vector(tensor, dims[0])? } else { shape(tensor, &dims)? }
+            if dims.len() == 1 {
+                vector(tensor, dims[0])?
+            } else {
+                shape(tensor, &dims)?
+            }
             expected += 1;
         }
     }

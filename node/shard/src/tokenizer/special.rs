@@ -42,9 +42,9 @@ impl Specials {
         let mut pieces = Vec::new();
         let (mut from, mut at) = (0, 0);
         while at < text.len() {
-            let found = self.match_at(text, at).filter(|&(_, _, kind)| {
-                control || kind == TokenKind::UserDefined
-            });
+            let found = self
+                .match_at(text, at)
+                .filter(|&(_, _, kind)| control || kind == TokenKind::UserDefined);
             let Some((id, length, _)) = found else {
                 at += 1;
                 continue;

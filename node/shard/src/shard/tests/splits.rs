@@ -1,0 +1,75 @@
+//! Promise P8: a position's bytes do not depend on the cut, the chunks or the thread count.
+
+use super::{Fixture, SESSION, bits, tokens};
+use crate::fixture::BLOCKS;
+
+/// Every way to cut the blocks into one to four stages: each stage's end.
+fn cuts() -> Vec<Vec<u32>> {
+    let ends = |mask: u32| (1..BLOCKS).filter(move |end| mask >> (end - 1) & 1 == 1);
+    (0..1_u32 << (BLOCKS - 1))
+        .map(|mask| ends(mask).chain([BLOCKS]).collect::<Vec<_>>())
+        .filter(|cut| cut.len() <= 4)
+        .collect()
+}
+
+/// Hidden states of a prefill and of three decode steps, through the stages of `cut`.
+fn run(fixture: &Fixture, cut: &[u32]) -> Vec<u32> {
+    let starts = [0].into_iter().chain(cut.iter().copied());
+    let mut stages: Vec<_> =
+        starts.zip(cut).map(|(start, &end)| fixture.shard(start, end)).collect();
+    let home = fixture.home();
+    let mut all = Vec::new();
+    let mut position = 0;
+    for step in [tokens(21), vec![30], vec![31], vec![32]] {
+        let mut rows = home.embed(&step).unwrap();
+        for stage in &mut stages {
+            rows = stage.forward(&SESSION, position, &rows).unwrap();
+        }
+        position += step.len() as u32;
+        all.extend(bits(&rows));
+    }
+    all
+}
+
+#[test]
+fn p8_every_cut_into_one_to_four_stages_gives_the_same_bytes() {
+    assert_eq!(cuts().len(), 1 + 5 + 10 + 10);
+    for fixture in [Fixture::llama(), Fixture::gemma3()] {
+        let whole = run(&fixture, &[BLOCKS]);
+        for cut in cuts() {
+            assert!(run(&fixture, &cut) == whole, "cut at {cut:?} changes bytes");
+        }
+    }
+}
+
+#[test]
+fn p8_every_chunking_of_a_prefill_gives_the_same_bytes() {
+    for fixture in [Fixture::llama(), Fixture::gemma3()] {
+        let rows = fixture.home().embed(&tokens(70)).unwrap();
+        let hidden = fixture.manifest.hidden_size as usize;
+        let whole = bits(&fixture.shard(0, BLOCKS).forward(&SESSION, 0, &rows).unwrap());
+        for chunk in [1, 3, 16, 32, 33, 69] {
+            let mut shard = fixture.shard(0, BLOCKS);
+            let mut chunked = Vec::new();
+            for rows in rows.chunks(chunk * hidden) {
+                let start = shard.positions(&SESSION).unwrap();
+                chunked.extend(bits(&shard.forward(&SESSION, start, rows).unwrap()));
+            }
+            assert!(chunked == whole, "chunks of {chunk} change bytes");
+        }
+    }
+}
+
+#[test]
+fn p8_the_thread_count_does_not_change_bytes() {
+    let fixture = Fixture::gemma3();
+    let rows = fixture.home().embed(&tokens(40)).unwrap();
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| bits(&fixture.shard(0, BLOCKS).forward(&SESSION, 0, &rows).unwrap()))
+    };
+    let one = run(1);
+    for threads in [2, 3, 5] {
+        assert!(run(threads) == one, "{threads} threads change bytes");
+    }
+}
