@@ -1,5 +1,6 @@
 //! The planes of a node: control, data, client. Not what is said on them.
 
+pub mod control;
 pub mod data;
 pub mod tls;
 

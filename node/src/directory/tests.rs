@@ -1,0 +1,172 @@
+use std::time::Duration;
+
+use comity_protocol::{
+    announcement::{Announcement, Offer},
+    block::BlockRange,
+    charter::Institution,
+    roster::{Role, Roster, RosterNode},
+    signed::{Domain, NodeKey},
+};
+use tokio::time::timeout;
+
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The model that every announcement offers.
+pub(crate) const MODEL: Digest = Digest([7; 32]);
+/// Its numeric class.
+pub(crate) const CLASS: &str = "test/1";
+
+/// A consortium of four institutions; institution `n`, from 1 on, owns node `n`.
+pub(crate) struct Consortium {
+    pub(crate) charter: Charter,
+    pub(crate) hash: Digest,
+    pub(crate) clock: Clock,
+}
+
+pub(crate) fn node_key(number: u8) -> NodeKey {
+    NodeKey::from_seed(&[number; 32])
+}
+
+fn roster_key(number: u8) -> NodeKey {
+    NodeKey::from_seed(&[100 + number; 32])
+}
+
+impl Consortium {
+    pub(crate) fn new() -> Self {
+        let clock = Clock::start();
+        let roots: Vec<_> = (1..=4).map(|it| NodeKey::from_seed(&[200 + it; 32])).collect();
+        let institutions = roots.iter().zip(1..).map(|(root, number)| Institution {
+            id: format!("inst-{number}"),
+            legal_name: format!("Institution {number}"),
+            country: "FR".parse().unwrap(),
+            parent_country: "FR".parse().unwrap(),
+            root_key: root.public(),
+            roster_key: roster_key(number).public(),
+            contacts: Vec::new(),
+        });
+        let charter = Charter {
+            version: 1,
+            previous: None,
+            name: "Test".to_owned(),
+            created_at: clock.now(),
+            expires_at: clock.now() + Duration::from_secs(3_600),
+            institutions: institutions.collect(),
+            policies: Vec::new(),
+            models: Vec::new(),
+        };
+        let hash = charter.sign_all(&roots).unwrap().hash();
+        Self { charter, hash, clock }
+    }
+
+    pub(crate) fn directory(&self, tasks: &TaskTracker, cancel: &CancellationToken) -> Directory {
+        let (charter, cancel) = (self.charter.clone(), cancel.clone());
+        Directory::spawn(charter, self.hash, self.clock, tasks, cancel)
+    }
+
+    /// A roster of institution `number`.
+    pub(crate) fn roster(&self, number: u8, sequence: u64, nodes: &[u8], life: Duration) -> Signed {
+        let mut nodes: Vec<_> = nodes
+            .iter()
+            .map(|node| RosterNode {
+                peer: node_key(*node).public(),
+                jurisdiction: "FR".parse().unwrap(),
+                roles: [Role::Home, Role::Stage].into(),
+                control_addresses: Vec::new(),
+            })
+            .collect();
+        nodes.sort_by_key(|node| node.peer);
+        let issued_at = self.clock.now();
+        let institution = format!("inst-{number}");
+        let expires_at = issued_at + life;
+        let roster = Roster { institution, sequence, issued_at, expires_at, nodes };
+        roster_key(number).sign(Domain::ROSTER, &self.hash, &roster).unwrap()
+    }
+
+    /// The roster that lists node `number` of institution `number` alone, for an hour.
+    pub(crate) fn own_roster(&self, number: u8) -> Signed {
+        self.roster(number, 1, &[number], Duration::from_secs(3_600))
+    }
+
+    /// Node `number` serves [`MODEL`], its data plane on port `sequence`.
+    pub(crate) fn announcement(&self, number: u8, sequence: u16) -> Signed {
+        let offer = Offer {
+            manifest: MODEL,
+            blocks: BlockRange::new(0, 10).unwrap(),
+            numeric_class: CLASS.to_owned(),
+            block_time_ns: 1,
+            positions_free: 1,
+            sessions: 0,
+        };
+        let announcement = Announcement {
+            institution: format!("inst-{number}"),
+            sequence: sequence.into(),
+            issued_at: self.clock.now(),
+            expires_at: self.clock.now() + Duration::from_secs(60),
+            data_addresses: vec![SocketAddr::from(([127, 0, 0, 1], sequence))],
+            offers: vec![offer],
+        };
+        node_key(number).sign(Domain::ANNOUNCEMENT, &self.hash, &announcement).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn admission_follows_rosters_and_ends_with_them_by_itself() {
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let consortium = Consortium::new();
+    let directory = consortium.directory(&tasks, &cancel);
+    let mut admission = directory.admission();
+    assert!(admission.borrow_and_update().is_empty());
+
+    let short = consortium.roster(1, 1, &[1], Duration::from_millis(300));
+    directory.insert_roster(short).await.unwrap();
+    let me = node_key(1).public();
+    assert!(admission.borrow_and_update().contains(&me));
+    directory.insert_announcement(consortium.announcement(1, 9)).await.unwrap();
+    assert_eq!(directory.candidates(MODEL, CLASS).await.len(), 1);
+    assert_eq!(directory.data_addresses(me).await.len(), 1);
+
+    // Nobody asks anything: the directory's own timer must do it.
+    timeout(PATIENCE, admission.wait_for(|admitted| admitted.is_empty())).await.unwrap().unwrap();
+    assert_eq!(directory.candidates(MODEL, CLASS).await, []);
+    assert!(directory.member(me).await.is_none() && directory.rosters().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_hello_is_believed_as_far_as_it_is_signed() {
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let consortium = Consortium::new();
+    let directory = consortium.directory(&tasks, &cancel);
+    let (one, two, three) = (node_key(1).public(), node_key(2).public(), node_key(3).public());
+    let mut forged = consortium.own_roster(3);
+    forged.signature[0] ^= 1;
+    let hello = Hello {
+        charter: consortium.hash,
+        rosters: vec![forged, consortium.own_roster(1), consortium.own_roster(2)],
+        announcements: vec![consortium.announcement(3, 1), consortium.announcement(2, 1)],
+    };
+    let before = *directory.changes().borrow();
+    assert!(!directory.hear(hello.clone(), three).await, "a forged roster admits nobody");
+    assert_eq!(directory.candidates(MODEL, CLASS).await, [], "strangers announce nothing");
+    assert!(directory.hear(hello, one).await);
+    let candidates = directory.candidates(MODEL, CLASS).await;
+    assert_eq!(candidates.iter().map(|it| it.peer).collect::<Vec<_>>(), [two]);
+    let after = *directory.changes().borrow();
+    assert_eq!((after.rosters - before.rosters, directory.rosters().await.len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_stopped_directory_knows_nobody() {
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let consortium = Consortium::new();
+    let directory = consortium.directory(&tasks, &cancel);
+    directory.insert_roster(consortium.own_roster(1)).await.unwrap();
+    cancel.cancel();
+    tasks.close();
+    tasks.wait().await;
+    assert!(directory.admission().borrow().is_empty());
+    let refused = directory.insert_roster(consortium.own_roster(2)).await;
+    assert_eq!(refused, Err(InsertError::Stopped));
+    assert!(directory.members().await.is_empty());
+}
