@@ -237,6 +237,3 @@ impl<'a> Tensors<'a> {
 fn floats_of(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
-
-#[cfg(test)]
-mod tests;

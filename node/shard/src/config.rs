@@ -313,6 +313,3 @@ fn inverse_root(value: u32) -> f32 {
     let root = (1.0 / f64::from(value).sqrt()) as f32;
     root
 }
-
-#[cfg(test)]
-mod tests;
