@@ -176,7 +176,7 @@ fn silu_times_body(gate: &mut [f32], up: &[f32]) {
 #[inline(always)]
 fn gelu_times_body(gate: &mut [f32], up: &[f32]) {
     // sqrt(2 / pi) and the cubic coefficient of Hendrycks and Gimpel's tanh form.
-    const FACTOR: f32 = 0.797_884_56;
+    const FACTOR: f32 = 0.797_884_6;
     const CUBIC: f32 = 0.044_715;
     for (gate, up) in gate.iter_mut().zip(up) {
         let x = *gate;

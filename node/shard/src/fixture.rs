@@ -130,7 +130,8 @@ struct Model {
 impl Model {
     /// `sizes`: hidden, feed-forward, heads, KV heads, head.
     fn hyperparameters(&mut self, prefix: &str, sizes: [usize; 5]) {
-        let [hidden, inner, heads, kv_heads, head] = sizes.map(|size| size as u32);
+        let small = |size| u32::try_from(size).expect("a fixture's sizes are small");
+        let [hidden, inner, heads, kv_heads, head] = sizes.map(small);
         let writer = &mut self.writer;
         writer.text("general.name", &format!("Comity {prefix} fixture"));
         for (name, value) in [

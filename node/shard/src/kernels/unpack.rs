@@ -133,7 +133,7 @@ fn nibbles(bytes: &[u8], quants: &mut [i8; 32]) {
 fn fifth_bits(bytes: &[u8], quants: &mut [i8; 32]) {
     let bits = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     for (i, quant) in quants.iter_mut().enumerate() {
-        *quant |= (((bits >> i) & 1) << 4) as u8 as i8;
+        *quant |= if (bits >> i) & 1 == 1 { 16 } else { 0 };
     }
 }
 

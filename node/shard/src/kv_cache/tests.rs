@@ -1,4 +1,5 @@
 //! Positions come back from the pages they were put in.
+#![expect(clippy::cast_possible_truncation, reason = "a fixture's numbers are small")]
 
 use super::{CacheShape, KvCache, PAGE_POSITIONS};
 

@@ -1,4 +1,5 @@
 //! Files refused at open, and digests that follow the bytes they cover.
+#![expect(clippy::cast_possible_truncation, reason = "a fixture's numbers are small")]
 
 use candle_core::quantized::GgmlDType;
 

@@ -1,4 +1,5 @@
 //! Shards against candle's whole models, and against themselves cut in other ways.
+#![expect(clippy::cast_possible_truncation, reason = "a fixture's numbers are small")]
 
 mod oracle;
 mod sessions;
