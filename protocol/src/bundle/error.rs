@@ -18,13 +18,13 @@ pub struct VerifyError {
     /// Path of the field at fault, for example `stage_receipts[1].output`.
     pub field: String,
     /// What is wrong with it.
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 impl VerifyError {
     /// Stable code for scripts, for example `E_SIG_STAGE`.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         self.fault.code()
     }
 }
@@ -110,7 +110,7 @@ pub enum Fault {
     /// An unknown sampler.
     #[error("unknown sampler")]
     Sampler,
-    /// Home did not countersign this stage receipt, or countersigned another.
+    /// Home did not countersign this stage receipt, or countersigned another, or it is one too many.
     #[error("home countersigned other stage receipts")]
     Countersign,
     /// A whole answer, but this stage did not sign all of it; or a stage is said to be unsigned that
@@ -190,7 +190,7 @@ impl Fault {
                 _ => (*field).to_owned(),
             };
         }
-        VerifyError { field: path, fault: self }
+        VerifyError { field: path, fault: Box::new(self) }
     }
 
     /// A statement that does not open.

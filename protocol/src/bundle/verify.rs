@@ -5,6 +5,8 @@ mod body;
 mod records;
 mod stages;
 
+use std::collections::BTreeSet;
+
 use super::{Bundle, Fault, Place, Report, Signer, VerifyError};
 use crate::{
     charter::Charter,
@@ -20,7 +22,7 @@ use crate::{
     wire::Wire as _,
 };
 
-/// Everything but the stage receipts and the body, decoded and checked.
+/// What the checks of single parts look at.
 struct Context<'a> {
     bundle: &'a Bundle,
     charter: Charter,
@@ -28,14 +30,13 @@ struct Context<'a> {
     rosters: Vec<Roster>,
     manifest: Manifest,
     receipt: Receipt,
-    open: OpenRecord,
 }
 
 /// Verifies the bytes of a bundle against the hash of the genesis charter the reader trusts.
 ///
-/// The order is fixed, and the first fault is returned: format, charter, receipt, rosters, home,
-/// model, route, policy, open record, stages with their boundaries, countersignatures, order of
-/// records, body, acknowledgement.
+/// The order is fixed, and the first fault is returned: format, charter, receipt, model, route,
+/// rosters, home, policy, open record, body, stages with countersignatures and boundaries, order of
+/// records, acknowledgement.
 ///
 /// # Errors
 /// [`VerifyError`] with a stable code and the path of the first field at fault.
@@ -49,14 +50,12 @@ pub fn verify(bundle_bytes: &[u8], genesis: &Digest) -> Result<Report, VerifyErr
     charter
         .check_time(receipt.opened_at)
         .map_err(|error| Fault::CharterTime(error).at("receipt.opened_at"))?;
-    let rosters = rosters(&bundle, &charter, genesis, &receipt)?;
     let manifest = manifest(&bundle, &charter, &receipt)?;
-    let open = bundle
-        .open_record
-        .open_from(Domain::OPEN_RECORD, genesis, &signed.signer)
-        .map_err(|error| Fault::signature(Signer::Home, error).at("open_record"))?;
-    let context =
-        Context { bundle: &bundle, charter, hash: *genesis, rosters, manifest, receipt, open };
+    Route::new(receipt.stages.clone(), manifest.block_count)
+        .map_err(|error| Fault::Tiling(error).at("receipt.stages"))?;
+    let rosters = rosters(&bundle, &charter, genesis, &receipt)?;
+    let hash = *genesis;
+    let context = Context { bundle: &bundle, charter, hash, rosters, manifest, receipt };
     context.verify()
 }
 
@@ -79,8 +78,6 @@ fn rosters(
     receipt: &Receipt,
 ) -> Result<Vec<Roster>, VerifyError> {
     let mut rosters: Vec<Roster> = Vec::new();
-    let peers = receipt.stages.iter().map(|stage| stage.peer);
-    let peers: Vec<PeerKey> = peers.chain([bundle.receipt.signer]).collect();
     for (index, signed) in bundle.rosters.iter().enumerate() {
         let at = |fault: Fault| fault.at(format!("rosters[{index}]"));
         let verified = match Roster::verify(signed, charter, hash, receipt.opened_at) {
@@ -90,8 +87,7 @@ fn rosters(
             verified => verified,
         };
         let roster = verified.map_err(|error| at(Fault::Roster(error)))?;
-        let ordered = rosters.last().is_none_or(|last| last.institution < roster.institution);
-        if !ordered || !peers.iter().any(|peer| roster.node(peer).is_some()) {
+        if rosters.last().is_some_and(|last| last.institution >= roster.institution) {
             return Err(at(Fault::RosterSet));
         }
         rosters.push(roster);
@@ -119,10 +115,11 @@ impl Context<'_> {
         let Receipt { session, .. } = self.receipt;
         let home = self.home()?;
         self.policy(&home)?;
-        self.open_record()?;
-        let stages = self.stages()?;
-        self.records(&stages)?;
+        let open = self.open_record()?;
         self.body()?;
+        let stages = self.stages()?;
+        self.involved(&home, &stages)?;
+        self.records(&open, &stages)?;
         let acknowledged_by = self.acknowledgement()?;
         let receipt = &self.receipt;
         let opened = self.bundle.opening.is_some();
@@ -187,8 +184,6 @@ impl Context<'_> {
         if receipt.sampler != sampler::NAME {
             return Err(Fault::Sampler.at("receipt.sampler"));
         }
-        Route::new(receipt.stages.clone(), self.manifest.block_count)
-            .map_err(|error| Fault::Tiling(error).at("receipt.stages"))?;
         Ok(home)
     }
 
@@ -202,22 +197,39 @@ impl Context<'_> {
         policy.permits(&subject(home)).map_err(|denial| Fault::Policy(denial).at("receipt.policy"))
     }
 
-    fn open_record(&self) -> Result<(), VerifyError> {
-        let (open, receipt) = (&self.open, &self.receipt);
-        let mismatches = [
-            ("session", open.session != receipt.session),
-            ("institution", open.institution != receipt.institution),
-            ("manifest", open.manifest != receipt.manifest),
-            ("policy", open.policy != receipt.policy.digest()),
-            ("opened_at", open.opened_at != receipt.opened_at),
-        ];
-        if let Some((field, _)) = mismatches.iter().find(|(_, differs)| *differs) {
-            return Err(Fault::Differs("the receipt").at(format!("open_record.{field}")));
-        }
-        if receipt.open_record != self.bundle.open_record.payload_digest() {
+    /// Home's record of the request, made before it answered.
+    fn open_record(&self) -> Result<OpenRecord, VerifyError> {
+        let (signed, receipt) = (&self.bundle.open_record, &self.receipt);
+        let open: OpenRecord = signed
+            .open_from(Domain::OPEN_RECORD, &self.hash, &self.bundle.receipt.signer)
+            .map_err(|error| Fault::signature(Signer::Home, error).at("open_record"))?;
+        if receipt.open_record != signed.payload_digest() {
             return Err(Fault::Differs("the open record's digest").at("receipt.open_record"));
         }
-        not_before(receipt.closed_at, receipt.opened_at, "receipt.closed_at")
+        let mismatches = [
+            ("receipt.session", open.session != receipt.session),
+            ("receipt.institution", open.institution != receipt.institution),
+            ("receipt.manifest", open.manifest != receipt.manifest),
+            ("receipt.policy", open.policy != receipt.policy.digest()),
+            ("receipt.opened_at", open.opened_at != receipt.opened_at),
+        ];
+        if let Some((field, _)) = mismatches.iter().find(|(_, differs)| *differs) {
+            return Err(Fault::Differs("the open record").at(*field));
+        }
+        not_before(receipt.closed_at, receipt.opened_at, "receipt.closed_at")?;
+        Ok(open)
+    }
+
+    /// Every roster lists home or a stage: nothing in a bundle is beside the point.
+    fn involved(&self, home: &Place, stages: &[stages::Stage]) -> Result<(), VerifyError> {
+        let places = stages.iter().map(|stage| &stage.place.place).chain([home]);
+        let institutions: BTreeSet<&str> = places.map(|place| place.institution.as_str()).collect();
+        for (index, roster) in self.rosters.iter().enumerate() {
+            if !institutions.contains(roster.institution.as_str()) {
+                return Err(Fault::RosterSet.at(format!("rosters[{index}]")));
+            }
+        }
+        Ok(())
     }
 }
 

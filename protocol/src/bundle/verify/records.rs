@@ -4,6 +4,7 @@ use super::{Context, stages::Stage};
 use crate::{
     bundle::{Fault, VerifyError},
     id::Digest,
+    receipt::OpenRecord,
     signed::Signed,
     wire::Wire as _,
 };
@@ -17,8 +18,8 @@ struct Record {
 impl Context<'_> {
     /// Home's records in the bundle are numbered in the order they were made, and each link that can
     /// be followed leads where it says.
-    pub(super) fn records(&self, stages: &[Stage]) -> Result<(), VerifyError> {
-        let (bundle, receipt, open) = (self.bundle, &self.receipt, &self.open);
+    pub(super) fn records(&self, open: &OpenRecord, stages: &[Stage]) -> Result<(), VerifyError> {
+        let (bundle, receipt) = (self.bundle, &self.receipt);
         if (open.sequence == 1) != (open.previous == Digest::ZERO) {
             return Err(Fault::Sequence.at("open_record.previous"));
         }

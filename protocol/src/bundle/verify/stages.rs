@@ -34,20 +34,17 @@ impl Context<'_> {
                     &self.receipt.institution,
                 )
                 .map_err(|denial| Fault::Policy(denial).at(field))?;
+            let unsigned = self.receipt.unsigned_stages.contains(&number);
             let receipt = receipts
-                .next_if(|(_, signed)| signed.signer == route.peer)
+                .next_if(|(_, signed)| signed.signer == route.peer || !unsigned)
                 .map(|(index, _)| self.stage_receipt(index, number, route, &place))
                 .transpose()?;
             let positions = receipt.as_ref().map_or(0, |(_, receipt)| receipt.positions);
             let place = StagePlace { place, blocks: route.blocks, positions, signed: false };
             stages.push(Stage { place, receipt });
         }
-        if let Some((index, signed)) = receipts.next() {
-            let expected = self.receipt.stages.get(index).map(|stage| stage.peer);
-            let expected = expected.unwrap_or(self.bundle.receipt.signer);
-            let source = SignedError::Signer { expected, got: signed.signer };
-            let fault = Fault::Signature { by: Signer::Stage, source };
-            return Err(fault.at(format!("stage_receipts[{index}].signer")));
+        if let Some((index, _)) = receipts.next() {
+            return Err(Fault::Countersign.at(format!("stage_receipts[{index}]")));
         }
         self.countersignatures()?;
         self.mark_signed(&mut stages)?;
@@ -64,9 +61,12 @@ impl Context<'_> {
     ) -> Result<(usize, StageReceipt), VerifyError> {
         let path = format!("stage_receipts[{index}]");
         let signed = &self.bundle.stage_receipts[index];
-        let got: StageReceipt = signed
-            .open_from(Domain::STAGE_RECEIPT, &self.hash, &route.peer)
-            .map_err(|error| Fault::signature(Signer::Stage, error).at(path.as_str()))?;
+        let got: StageReceipt =
+            signed.open_from(Domain::STAGE_RECEIPT, &self.hash, &route.peer).map_err(|error| {
+                let wrong = matches!(error, SignedError::Signer { .. });
+                let field = if wrong { format!("{path}.signer") } else { path.clone() };
+                Fault::signature(Signer::Stage, error).at(field)
+            })?;
         let home = &self.receipt;
         let mismatches = [
             ("session", "the receipt", got.session != home.session),

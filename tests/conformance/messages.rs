@@ -1,0 +1,215 @@
+//! One message of each type, and its golden bytes.
+
+use bytes_of::Sample;
+use comity_protocol::{
+    announcement::{Announcement, Offer},
+    block::BlockRange,
+    commitment::Salt,
+    directory::Hello,
+    receipt::{Acknowledgement, FinishReason},
+    refusal::{Cause, Refusal},
+    request::{
+        ChatMessage, ClientEvent, ClientRequest, Finished, Generate, Prompt, Refused, RequestKind,
+        StageInfo, Started, Token,
+    },
+    sampler::Sampling,
+    session::{Frame, Open, Step},
+    signed::Domain,
+};
+
+use crate::{
+    story::{Story, country, later, node},
+    vectors,
+};
+
+pub(crate) mod bytes_of {
+    //! A message without its type.
+
+    use comity_protocol::wire::{DecodeError, Wire};
+
+    /// One message as bytes, and how its type reads bytes.
+    pub(crate) struct Sample {
+        pub(crate) name: &'static str,
+        pub(crate) bytes: Vec<u8>,
+        pub(crate) bytes_max: usize,
+        /// Decodes, and encodes again what was decoded.
+        pub(crate) reencode: fn(&[u8]) -> Result<Vec<u8>, DecodeError>,
+    }
+
+    impl Sample {
+        pub(crate) fn new<T: Wire>(name: &'static str, message: &T) -> Self {
+            Self {
+                name,
+                bytes: message.encode(),
+                bytes_max: T::BYTES_MAX,
+                reencode: |bytes| T::decode(bytes).map(|message| message.encode()),
+            }
+        }
+    }
+}
+
+fn announcement(story: &Story) -> Announcement {
+    Announcement {
+        institution: "alba".into(),
+        sequence: 12,
+        issued_at: later(0),
+        expires_at: later(600),
+        data_addresses: vec!["192.0.2.1:4701".parse().unwrap()],
+        offers: vec![Offer {
+            manifest: story.manifest.digest(),
+            blocks: BlockRange::new(0, 2).unwrap(),
+            numeric_class: story.receipt.numeric_class.clone(),
+            block_time_ns: 120_000,
+            positions_free: 4_096,
+            sessions: 1,
+        }],
+    }
+}
+
+fn open(story: &Story) -> Open {
+    Open {
+        session: story.receipt.session,
+        manifest: story.receipt.manifest,
+        stages: story.receipt.stages.clone(),
+        positions_max: 2_048,
+        policy: story.receipt.policy.clone(),
+        salt: Salt::new([0x5A; 32]),
+        deadline: later(1_900),
+        numeric_class: story.receipt.numeric_class.clone(),
+    }
+}
+
+/// Parameters of which none is at its default.
+fn sampling() -> Sampling {
+    Sampling {
+        temperature: 700_000,
+        top_k: 40,
+        top_p: 950_000,
+        min_p: 50_000,
+        repetition_penalty: 1_100_000,
+        seed: u64::MAX,
+        max_tokens: 64,
+        stop: vec!["\n\n".into(), "</s>".into()],
+    }
+}
+
+fn generate(prompt: Prompt) -> ClientRequest {
+    let generate = Generate {
+        model: "tiny".into(),
+        prompt,
+        sampling: sampling(),
+        policy: "europe".into(),
+        nonce: b"nonce".to_vec().into(),
+        stages_min: 3,
+    };
+    ClientRequest { kind: RequestKind::Generate(generate), token: "loopback".into() }
+}
+
+fn session(story: &Story, samples: &mut Vec<Sample>) {
+    let bundle = story.bundle();
+    let signed_open = story.sign(&node(0), Domain::OPEN, &open(story));
+    let receipts = bundle.stage_receipts.clone();
+    let step = Step { start: 4, positions: 3, returned: 1, receipts: receipts[..1].to_vec() };
+    let refusal = Refusal::new(Cause::PositionMismatch, 1, "step at 9 follows position 7");
+    samples.extend([
+        Sample::new("open", &open(story)),
+        Sample::new("frame_open", &Frame::Open(signed_open)),
+        Sample::new("frame_opened", &Frame::Opened(story.receipt.session)),
+        Sample::new("frame_step", &Frame::Step(step)),
+        Sample::new("frame_close", &Frame::Close(receipts)),
+        Sample::new("frame_refusal", &Frame::Refusal(refusal)),
+    ]);
+}
+
+fn client(story: &Story, samples: &mut Vec<Sample>) {
+    let message = ChatMessage { role: "user".into(), content: "Where?".into() };
+    let started = Started {
+        session: story.receipt.session,
+        prompt_tokens: 5,
+        stages: vec![StageInfo {
+            institution: "alba".into(),
+            peer: node(0).public(),
+            jurisdiction: "FR".into(),
+            blocks: BlockRange::new(0, 6).unwrap(),
+        }],
+        manifest: story.receipt.manifest,
+    };
+    let finished = Finished {
+        reason: FinishReason::Error,
+        cause: Some(Refusal::new(Cause::PeerLost, 2, "")),
+        text: "Par".into(),
+        bundle: b"bundle".to_vec().into(),
+        first_token_ns: 1_000_000,
+        decode_ns: 2_000_000,
+    };
+    let refused = Refused { cause: Cause::Limit, detail: "temperature: out of range".into() };
+    let status = ClientRequest { kind: RequestKind::Status, token: String::new() };
+    let token = Token { id: 42, text: "Par".into(), position: 5 };
+    samples.extend([
+        Sample::new("request_chat", &generate(Prompt::Chat(vec![message]))),
+        Sample::new("request_raw", &generate(Prompt::Raw("Where?".into()))),
+        Sample::new("request_status", &status),
+        Sample::new("event_started", &ClientEvent::Started(started)),
+        Sample::new("event_token", &ClientEvent::Token(token)),
+        Sample::new("event_finished", &ClientEvent::Finished(finished)),
+        Sample::new("event_refused", &ClientEvent::Refused(refused)),
+        Sample::new("event_status", &ClientEvent::Status("{}".into())),
+    ]);
+}
+
+/// One message of each type.
+pub(crate) fn samples() -> Vec<Sample> {
+    let story = Story::new();
+    let bundle = story.bundle();
+    let announcement = announcement(&story);
+    let announced = story.sign(&node(0), Domain::ANNOUNCEMENT, &announcement);
+    let hello = Hello {
+        charter: story.genesis(),
+        rosters: bundle.rosters.clone(),
+        announcements: vec![announced],
+    };
+    let acknowledgement =
+        Acknowledgement { receipt: bundle.receipt.payload_digest(), received_at: later(105) };
+    let linked = story.linked(&bundle.open_record, &bundle.stage_receipts);
+    let mut failed = linked.clone();
+    failed.finish_reason = FinishReason::Error;
+    failed.cause = Some(Cause::PeerLost);
+    failed.filters = vec!["none-such".into()];
+    failed.unsigned_stages = vec![1, 2];
+    failed.jurisdiction = country("DE");
+    let mut samples = vec![
+        Sample::new("signed", &bundle.receipt),
+        Sample::new("manifest", &story.manifest),
+        Sample::new("policy", &story.receipt.policy),
+        Sample::new("charter", &story.charter),
+        Sample::new("signed_charter", &story.signed_charter()),
+        Sample::new("roster", &story.rosters[0]),
+        Sample::new("announcement", &announcement),
+        Sample::new("hello", &hello),
+        Sample::new("sampling", &sampling()),
+        Sample::new("stage_receipt", &story.stages[1]),
+        Sample::new("open_record", &story.open),
+        Sample::new("receipt", &linked),
+        Sample::new("receipt_failed", &failed),
+        Sample::new("acknowledgement", &acknowledgement),
+        Sample::new("bundle", &bundle),
+    ];
+    session(&story, &mut samples);
+    client(&story, &mut samples);
+    samples
+}
+
+#[test]
+fn every_message_has_its_golden_bytes() {
+    for sample in samples() {
+        vectors::check(&format!("messages/{}.hex", sample.name), &sample.bytes);
+    }
+}
+
+#[test]
+fn golden_bytes_decode_and_encode_to_themselves() {
+    for sample in samples() {
+        let golden = vectors::read(&format!("messages/{}.hex", sample.name));
+        assert_eq!((sample.reencode)(&golden).as_ref(), Ok(&golden), "{}", sample.name);
+    }
+}
