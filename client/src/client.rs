@@ -96,10 +96,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ConnectError`]; [`ConnectError::Handshake`] also if the node is not the pinned one.
-    pub async fn connect(
-        addr: SocketAddr,
-        credentials: Credentials,
-    ) -> Result<Self, ConnectError> {
+    pub async fn connect(addr: SocketAddr, credentials: Credentials) -> Result<Self, ConnectError> {
         let Credentials { key, token, peer } = credentials;
         if !token.is_empty() && !addr.ip().to_canonical().is_loopback() {
             return Err(ConnectError::TokenLeaves { addr });

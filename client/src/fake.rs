@@ -9,9 +9,7 @@ use comity_protocol::{
     block::BlockRange,
     id::{Digest, PeerKey, SessionId},
     receipt::{FinishReason, Sampling},
-    request::{
-        ClientEvent, ClientRequest, Finished, Generate, Prompt, StageInfo, Started, Token,
-    },
+    request::{ClientEvent, ClientRequest, Finished, Generate, Prompt, StageInfo, Started, Token},
     signed::NodeKey,
     wire::Wire as _,
 };
@@ -45,8 +43,7 @@ impl Fake {
         script: impl FnOnce(Exchange) -> F + Send + 'static,
     ) -> Self {
         let config = tls::server_config(&node_key(), alpn);
-        let endpoint =
-            quinn::Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let endpoint = quinn::Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let (addr, tasks) = (endpoint.local_addr().unwrap(), TaskTracker::new());
         tasks.spawn(async move {
             let Ok(connection) = endpoint.accept().await.unwrap().await else { return };
@@ -99,16 +96,7 @@ pub(crate) fn request(max_tokens: u32) -> Generate {
     Generate {
         model: "m".into(),
         prompt: Prompt::Raw("Hello".into()),
-        sampling: Sampling {
-            temperature_millionths: 0,
-            top_k: 0,
-            top_p_millionths: 1_000_000,
-            min_p_millionths: 0,
-            repetition_penalty_millionths: 1_000_000,
-            seed: 0,
-            max_tokens,
-            stop: Vec::new(),
-        },
+        sampling: Sampling { max_tokens, ..Sampling::default() },
         policy: String::new(),
         nonce: bytes::Bytes::new(),
         stages_min: 0,

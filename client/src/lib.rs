@@ -16,3 +16,4 @@ pub mod verify;
 pub use client::{ALPN, Client, ConnectError};
 pub use credentials::{Credentials, CredentialsError};
 pub use session::{Event, Finished, GenerateError, Generation};
+pub use tls::TlsError;

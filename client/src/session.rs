@@ -147,10 +147,7 @@ impl Generation {
         self.progress.take_finished().ok_or(GenerateError::Truncated)
     }
 
-    fn poll_event(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Event, GenerateError>>> {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event, GenerateError>>> {
         if self.deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(GenerateError::Timeout)));
         }

@@ -36,8 +36,8 @@ pub(crate) fn client_config(
 ) -> Result<quinn::ClientConfig, TlsError> {
     let pinned = peer.map(peer_id).transpose()?;
     // The provider is named inside libp2p-tls: two are linked, and a builder without one panics.
-    let mut tls = libp2p_tls::make_client_config(&keypair(key), pinned)
-        .map_err(TlsError::Certificate)?;
+    let mut tls =
+        libp2p_tls::make_client_config(&keypair(key), pinned).map_err(TlsError::Certificate)?;
     tls.alpn_protocols = vec![alpn.to_vec()];
     tls.key_log = Arc::new(NoKeyLog {});
     let quic = QuicClientConfig::try_from(tls).map_err(TlsError::Suite)?;
@@ -59,8 +59,7 @@ fn keypair(key: &NodeKey) -> Keypair {
 }
 
 fn peer_id(peer: PeerKey) -> Result<PeerId, TlsError> {
-    let public =
-        ed25519::PublicKey::try_from_bytes(&peer.0).map_err(|_| TlsError::Peer(peer))?;
+    let public = ed25519::PublicKey::try_from_bytes(&peer.0).map_err(|_| TlsError::Peer(peer))?;
     Ok(PublicKey::from(public).to_peer_id())
 }
 

@@ -71,9 +71,7 @@ impl Events {
         }
         match error.get_ref().and_then(|error| error.downcast_ref::<ReadError>()) {
             Some(ReadError::Reset(code)) => closed(*code),
-            Some(ReadError::ConnectionLost(error)) => {
-                GenerateError::from_connection(error.clone())
-            }
+            Some(ReadError::ConnectionLost(error)) => GenerateError::from_connection(error.clone()),
             _ => self
                 .connection
                 .close_reason()
@@ -118,8 +116,8 @@ impl GenerateError {
 }
 
 fn closed(code: VarInt) -> GenerateError {
-    Cause::from_code(code.into_inner()).map_or(
-        GenerateError::Violation("the stream was reset without a known cause"),
-        |cause| GenerateError::Closed { cause, detail: String::new() },
-    )
+    Cause::from_code(code.into_inner())
+        .map_or(GenerateError::Violation("the stream was reset without a known cause"), |cause| {
+            GenerateError::Closed { cause, detail: String::new() }
+        })
 }

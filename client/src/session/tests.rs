@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use comity_protocol::{limits::EVENT_BYTES_MAX, request::{self, ClientEvent}};
+use comity_protocol::{
+    limits::EVENT_BYTES_MAX,
+    request::{self, ClientEvent},
+};
 use quinn::VarInt;
 
 use super::*;
@@ -51,9 +54,7 @@ async fn request_carries_token_and_a_nonce_of_its_own() {
     let (fake, client) = Fake::connected(|mut node| async move {
         assert_eq!(node.request.token, "secret");
         let kind = &node.request.kind;
-        let request::RequestKind::Generate(generate) = kind else {
-            panic!("{kind:?}")
-        };
+        let request::RequestKind::Generate(generate) = kind else { panic!("{kind:?}") };
         assert_eq!(generate.nonce.len(), 16);
         node.event(&ClientEvent::Finished(finished(""))).await;
     })
@@ -100,11 +101,8 @@ async fn bad_end_is_an_end_with_its_cause() {
     let end = outcome(|mut node| async move {
         node.event(&ClientEvent::Started(started(4))).await;
         node.event(&token(4, "Par")).await;
-        let end = request::Finished {
-            reason: FinishReason::Error,
-            cause: Some(sent),
-            ..finished("")
-        };
+        let end =
+            request::Finished { reason: FinishReason::Error, cause: Some(sent), ..finished("") };
         node.event(&ClientEvent::Finished(end)).await;
     })
     .await
@@ -170,10 +168,7 @@ async fn reset_of_the_stream_carries_its_cause() {
     })
     .await
     .unwrap_err();
-    assert!(
-        matches!(error, GenerateError::Closed { cause: Cause::Overloaded, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, GenerateError::Closed { cause: Cause::Overloaded, .. }), "{error:?}");
 }
 
 /// The first error that a sequence of events meets.
@@ -195,7 +190,10 @@ fn events_out_of_order_are_violations() {
         (vec![start(), start()], "the request started twice"),
         (vec![start(), token(5, "")], "a position is lost or repeated"),
         (vec![start(), token(4, ""), token(4, "")], "a position is lost or repeated"),
-        (vec![start(), token(4, ""), token(5, ""), token(6, "")], "more tokens than were asked for"),
+        (
+            vec![start(), token(4, ""), token(5, ""), token(6, "")],
+            "more tokens than were asked for",
+        ),
         (vec![ClientEvent::Status("{}".into())], "a status amid an answer"),
     ];
     for (events, expected) in cases {
