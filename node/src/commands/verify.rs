@@ -1,0 +1,141 @@
+//! `comity verify`: checks a proof offline and says what it shows and what it does not.
+
+use std::path::PathBuf;
+
+use comity_protocol::{
+    bundle::{Report, VerifyError, verify},
+    id::Digest,
+    limits::BUNDLE_BYTES_MAX,
+};
+use serde_json::{Value, json};
+
+use super::{FileError, Outcome, print, print_json, read, shown};
+
+/// What `comity verify` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  comity verify answer.bundle --genesis \
+    9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n\nExit codes: 0 the proof \
+    holds and is complete, 1 it does not hold, 2 it holds but is incomplete.")]
+pub struct Args {
+    /// The bundle to check.
+    bundle: PathBuf,
+    /// Hash of the genesis charter of the consortium you trust, 64 hexadecimal digits.
+    #[arg(long, value_name = "HASH")]
+    genesis: Digest,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `comity verify`. A bundle that does not hold is no error: it is the answer.
+///
+/// # Errors
+/// [`FileError`] if the bundle cannot be read.
+#[expect(clippy::unused_async, reason = "every command has this shape")]
+pub async fn run(args: Args) -> Result<Outcome, FileError> {
+    // One byte more than a bundle may have is a fault of the bundle, which `verify` names.
+    let bytes = read(&args.bundle, BUNDLE_BYTES_MAX + 1)?;
+    let verdict = verify(&bytes, &args.genesis);
+    if args.json {
+        print_json(&to_json(&verdict));
+    } else {
+        print(&match &verdict {
+            Ok(report) => describe(report),
+            Err(error) => {
+                format!("FAILED: {}: {}\ncode: {}\n", error.field, error.fault, error.code())
+            }
+        });
+    }
+    Ok(match verdict {
+        Ok(report) if report.complete => Outcome::Done,
+        Ok(_) => Outcome::Incomplete,
+        Err(_) => Outcome::Failed,
+    })
+}
+
+fn describe(report: &Report) -> String {
+    let mut lines = vec![
+        if report.complete { "VERIFIED" } else { "VERIFIED, BUT INCOMPLETE" }.to_owned(),
+        format!("consortium  {}", report.consortium),
+        format!("model       {} (manifest {})", report.model.name, report.manifest),
+        format!("policy      {}", report.policy),
+        format!(
+            "answer      {} tokens after {} of prompt, ended: {}",
+            report.output_tokens, report.prompt_tokens, report.finish_reason,
+        ),
+        format!(
+            "home        {} ({}), node in {}",
+            report.home.institution, report.home.legal_name, report.home.jurisdiction,
+        ),
+    ];
+    lines.extend(report.stages.iter().enumerate().map(|(index, stage)| {
+        let signed = if stage.signed { "" } else { ", last span UNSIGNED" };
+        format!(
+            "stage {index:<6}{} ({}), node in {}, blocks {}, {} positions{signed}",
+            stage.place.institution,
+            stage.place.legal_name,
+            stage.place.jurisdiction,
+            stage.blocks,
+            stage.positions,
+        )
+    }));
+    lines.push("verified:".to_owned());
+    lines.extend(report.verified().iter().map(|what| format!("  + {what}")));
+    lines.push("not checked:".to_owned());
+    lines.extend(report.not_checked().iter().map(|what| format!("  - {what}")));
+    shown(&(lines.join("\n") + "\n"))
+}
+
+fn to_json(verdict: &Result<Report, VerifyError>) -> Value {
+    let report = match verdict {
+        Ok(report) => report,
+        Err(error) => {
+            return json!({
+                "verified": false,
+                "complete": false,
+                "field": error.field,
+                "code": error.code(),
+                "error": error.fault.to_string(),
+            });
+        }
+    };
+    let stages = report.stages.iter().map(|stage| {
+        json!({
+            "institution": stage.place.institution,
+            "peer": stage.place.peer.to_string(),
+            "jurisdiction": stage.place.jurisdiction.to_string(),
+            "parent_country": stage.place.parent_country.to_string(),
+            "blocks": [stage.blocks.start(), stage.blocks.end()],
+            "positions": stage.positions,
+            "signed": stage.signed,
+        })
+    });
+    json!({
+        "verified": true,
+        "complete": report.complete,
+        "witnessed": report.witnessed,
+        "consortium": report.consortium,
+        "receipt": report.receipt.to_string(),
+        "session": report.session.to_string(),
+        "model": report.model.name,
+        "manifest": report.manifest.to_string(),
+        "numeric_class": report.numeric_class,
+        "policy": report.policy,
+        "home": {
+            "institution": report.home.institution,
+            "peer": report.home.peer.to_string(),
+            "jurisdiction": report.home.jurisdiction.to_string(),
+        },
+        "stages": stages.collect::<Vec<_>>(),
+        "opened_at_ms": report.opened_at.as_ms(),
+        "closed_at_ms": report.closed_at.as_ms(),
+        "prompt_tokens": report.prompt_tokens,
+        "output_tokens": report.output_tokens,
+        "finish_reason": report.finish_reason.as_str(),
+        "cause": report.cause.map(|cause| cause.as_str()),
+        "filters": report.filters,
+        "acknowledged_by": report.acknowledged_by.map(|key| key.to_string()),
+        "checked": report.verified(),
+        "not_checked": report.not_checked(),
+    })
+}
