@@ -1,6 +1,20 @@
-//! The daemon: planes, sessions, storage and their lifetimes. Not what sessions decide (`comity-protocol`)
-//! nor how models run (`comity-shard`).
+//! The daemon: planes, sessions, storage and their lifetimes. Not what sessions decide
+//! (`comity-protocol`) nor how models run (`comity-shard`).
 
+pub mod cache;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod demo;
+pub mod directory;
+pub mod executor;
+pub mod gateway;
 pub mod keys;
+pub mod ledger;
 pub mod log;
+pub mod model;
 pub mod net;
+pub mod node;
+pub mod sessions;
+pub mod status;
+pub mod store;

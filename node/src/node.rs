@@ -1,0 +1,315 @@
+//! A running node: every part wired together, and their orderly end. Not the parts.
+
+mod announcer;
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use comity_protocol::{
+    charter::{CharterError, SignedCharter},
+    time::ValidityError,
+    id::{Digest, PeerKey},
+    request::Generate,
+    signed::Signed,
+};
+use tokio::{sync::Semaphore, task::JoinError};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+use crate::{
+    clock::Clock,
+    directory::Directory,
+    executor::Executor,
+    gateway::client::{self, Access, Token},
+    keys::{self, KeyError},
+    ledger::Ledger,
+    log::{Log, OpenLogError},
+    model::{LoadModelError, ModelSpec, Models, NUMERIC_CLASS},
+    net::{
+        control::{Control, ControlConfig, ControlError},
+        data::{BindError, ClientPlane, DataConfig, DataPlane},
+    },
+    sessions::{Context, GenerateError, Generation, SESSIONS_MAX},
+    status,
+};
+
+/// File of the node's key in its data folder.
+pub const KEY_FILE: &str = "node.key";
+/// File of the token that admits clients of this machine, in the data folder.
+pub const TOKEN_FILE: &str = "client.token";
+
+/// Everything a node starts from.
+#[derive(Debug)]
+pub struct Setup {
+    /// Folder of keys, log and index; made if it is not there.
+    pub data_dir: PathBuf,
+    /// The consortium's genesis.
+    pub charter: SignedCharter,
+    /// Signed rosters known at the start, its own institution's among them.
+    pub rosters: Vec<Signed>,
+    /// Multiaddresses the control plane listens on.
+    pub control_listen: Vec<String>,
+    /// Control addresses given to others; empty: where it listens.
+    pub control_advertise: Vec<String>,
+    /// Control addresses called first.
+    pub control_peers: Vec<String>,
+    /// Where the data plane listens.
+    pub data_listen: SocketAddr,
+    /// Data addresses given to others; empty: where it listens.
+    pub data_advertise: Vec<SocketAddr>,
+    /// Where the client port listens.
+    pub client_listen: SocketAddr,
+    /// Keys of native clients.
+    pub client_keys: HashSet<PeerKey>,
+    /// Models and what this node does with them.
+    pub models: Vec<ModelSpec>,
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The node's key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The charter does not hold.
+    #[error("charter: {0}")]
+    Charter(#[from] CharterError),
+    /// The charter is not valid now.
+    #[error("charter: {0}")]
+    Validity(#[from] ValidityError),
+    /// A roster does not hold.
+    #[error("roster: {0}")]
+    Roster(String),
+    /// No roster given lists this node.
+    #[error("no roster lists this node, {0}; sign one that does and name it in the config")]
+    NotListed(PeerKey),
+    /// The log in the data folder.
+    #[error(transparent)]
+    Log(#[from] OpenLogError),
+    /// A model.
+    #[error(transparent)]
+    Model(#[from] LoadModelError),
+    /// The charter does not allow a model.
+    #[error("the charter's list of models lacks {name} ({digest})")]
+    ModelNotAllowed {
+        /// Its name.
+        name: String,
+        /// Its manifest digest.
+        digest: Digest,
+    },
+    /// A port.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The control plane.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// A thread could not be started, or a start-up task failed.
+    #[error("a start-up task failed")]
+    Task(#[source] io::Error),
+}
+
+impl From<JoinError> for StartError {
+    fn from(error: JoinError) -> Self {
+        Self::Task(error.into())
+    }
+}
+
+/// A running node. Dropping it cancels everything; [`Node::shutdown`] also waits.
+#[derive(Debug)]
+pub struct Node {
+    context: Arc<Context>,
+    control_addresses: Vec<String>,
+    client_address: SocketAddr,
+    token_file: PathBuf,
+    log: Log,
+    cancel: CancellationToken,
+}
+
+impl Node {
+    /// Starts a node: checks governance, loads its blocks, opens its ports, announces itself.
+    ///
+    /// # Errors
+    /// [`StartError`]; whatever had started is stopped.
+    pub async fn spawn(setup: Setup) -> Result<Self, StartError> {
+        let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let guard = cancel.clone().drop_guard();
+        let node = Self::start(setup, cancel, tasks).await?;
+        guard.disarm();
+        Ok(node)
+    }
+
+    async fn start(
+        setup: Setup,
+        cancel: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let rules = setup.charter.verify_genesis()?;
+        rules.check_time(clock.now())?;
+        let charter = setup.charter.hash();
+        // Opening the log takes the folder's lock: nothing in it is touched before.
+        let (log, _recovered) = Log::open(&setup.data_dir)?;
+        let key = keys::load_or_create(&setup.data_dir.join(KEY_FILE))?;
+        let token_file = setup.data_dir.join(TOKEN_FILE);
+        let token = Token::new(&*keys::load_or_create(&token_file)?.seed());
+        let me = key.public();
+
+        let directory =
+            Directory::spawn(rules.clone(), charter, clock, &tasks, cancel.child_token());
+        for roster in &setup.rosters {
+            let inserted = directory.insert_roster(roster.clone()).await;
+            inserted.map_err(|error| StartError::Roster(error.to_string()))?;
+        }
+        if directory.member(me).await.is_none() {
+            return Err(StartError::NotListed(me));
+        }
+
+        let specs = setup.models;
+        let models = tokio::task::spawn_blocking(move || Models::load(&specs)).await??;
+        for serving in &models.serving {
+            if !rules.allows_model(&serving.digest) {
+                let (name, digest) = (serving.manifest.name.clone(), serving.digest);
+                return Err(StartError::ModelNotAllowed { name, digest });
+            }
+        }
+        let executor = Executor::spawn(models.loaded).map_err(StartError::Task)?;
+
+        let data_config = DataConfig { listen: setup.data_listen, key: key.clone() };
+        let (data, links) =
+            DataPlane::bind(data_config, directory.admission(), &tasks, cancel.child_token())?;
+        let client_config = DataConfig { listen: setup.client_listen, key: key.clone() };
+        let (clients, streams) = ClientPlane::bind(&client_config, &tasks, cancel.child_token())?;
+        let control_config = ControlConfig {
+            listen: setup.control_listen,
+            advertise: setup.control_advertise,
+            peers: setup.control_peers,
+            key: key.clone(),
+        };
+        let control =
+            Control::spawn(control_config, directory.clone(), &tasks, cancel.child_token()).await?;
+
+        let context = Arc::new(Context {
+            me,
+            charter,
+            signed_charter: setup.charter,
+            rules,
+            clock,
+            directory,
+            data: data.clone(),
+            executor,
+            ledger: Ledger::new(key, charter, log.clone(), clock),
+            serving: models.serving,
+            homes: models.homes,
+            cancel: cancel.child_token(),
+            tasks: tasks.clone(),
+            slots: Arc::new(Semaphore::new(SESSIONS_MAX)),
+            returns: Mutex::new(HashMap::new()),
+        });
+        let access = Access { keys: setup.client_keys, token: Some(token) };
+        tasks.spawn(context.clone().serve(links));
+        tasks.spawn(client::serve(context.clone(), Arc::new(access), streams));
+        let addresses = match setup.data_advertise {
+            advertise if advertise.is_empty() => vec![data.local_address()],
+            advertise => advertise,
+        };
+        let control_addresses = control.addresses();
+        tasks.spawn(announcer::run(context.clone(), control, addresses, cancel.child_token()));
+        let client_address = clients.local_address();
+        info!(peer = %me.short(), client = %client_address, "node started");
+        Ok(Self { context, control_addresses, client_address, token_file, log, cancel })
+    }
+
+    /// Who this node is.
+    #[must_use]
+    pub fn peer(&self) -> PeerKey {
+        self.context.me
+    }
+
+    /// Where its control plane listens, peer id included, as others are to call it.
+    #[must_use]
+    pub fn control_addresses(&self) -> Vec<String> {
+        self.control_addresses.clone()
+    }
+
+    /// Where its data plane listens.
+    #[must_use]
+    pub fn data_address(&self) -> SocketAddr {
+        self.context.data.local_address()
+    }
+
+    /// Where clients call it.
+    #[must_use]
+    pub const fn client_address(&self) -> SocketAddr {
+        self.client_address
+    }
+
+    /// The file with the token that admits clients of this machine.
+    #[must_use]
+    pub fn token_file(&self) -> &std::path::Path {
+        &self.token_file
+    }
+
+    /// What sessions share; for what the node offers besides the planes.
+    #[must_use]
+    pub const fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Takes a prompt without the client plane.
+    ///
+    /// # Errors
+    /// [`GenerateError`].
+    pub async fn generate(&self, generate: Generate) -> Result<Generation, GenerateError> {
+        self.context.generate(generate).await
+    }
+
+    /// The mesh as this node sees it.
+    pub async fn status(&self) -> serde_json::Value {
+        status::status(&self.context).await
+    }
+
+    /// Waits until announcements cover every block of the model `name` this node is home for. For
+    /// ever if it is home for none of that name.
+    pub async fn ready(&self, name: &str) {
+        let mut changes = self.context.directory.changes();
+        loop {
+            changes.mark_unchanged();
+            for (digest, model) in &self.context.homes {
+                if model.name == name && self.covers(*digest, model.manifest.block_count).await {
+                    return;
+                }
+            }
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn covers(&self, model: Digest, block_count: u32) -> bool {
+        let candidates = self.context.directory.candidates(model, NUMERIC_CLASS).await;
+        (0..block_count).all(|block| {
+            let holds = |range: comity_protocol::block::BlockRange| range.iter().contains(&block);
+            candidates.iter().any(|candidate| holds(candidate.blocks))
+        })
+    }
+
+    /// Stops: running sessions end with a cause, records reach the disk, ports close.
+    pub async fn shutdown(self) {
+        self.cancel.cancel();
+        let Self { context, log, .. } = self;
+        context.tasks.close();
+        context.tasks.wait().await;
+        match Arc::try_unwrap(context) {
+            Ok(context) => context.executor.join().await,
+            // Someone outside kept the context; the thread ends with it.
+            Err(_) => warn!("the node's context outlives it"),
+        }
+        log.close().await;
+    }
+}

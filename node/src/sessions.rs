@@ -1,0 +1,166 @@
+//! The sessions of this node, at home and at its stages: one task each. Not what they decide, which
+//! the machines of `comity_protocol::session` do.
+
+pub mod answer;
+mod bundle;
+mod home;
+mod link;
+mod stage;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use comity_protocol::{
+    charter::{Charter, SignedCharter},
+    id::{Digest, PeerKey, SessionId},
+    refusal::{Cause, Refusal},
+    session::{Frame, stage::Serving},
+};
+pub use home::{GenerateError, Generation};
+use link::Link;
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument as _, debug, info_span};
+
+use crate::{
+    clock::Clock,
+    directory::Directory,
+    executor::Executor,
+    ledger::Ledger,
+    model::HomeModel,
+    net::data::{ConnectError, DataPlane, Incoming},
+};
+
+/// Events a session's task may have waiting: a few from each of its two links.
+const EVENT_CAPACITY: usize = 8;
+/// Longest wait for a neighbour to take a frame before its link counts as lost.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for the first frame of a stream.
+const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
+/// Sessions a node serves at once, as home and as stage together.
+pub const SESSIONS_MAX: usize = 512;
+
+/// What every session of a node needs.
+#[derive(Debug)]
+pub struct Context {
+    /// This node.
+    pub me: PeerKey,
+    /// Genesis hash of the charter.
+    pub charter: Digest,
+    /// The charter with its signatures, for bundles.
+    pub signed_charter: SignedCharter,
+    /// The charter.
+    pub rules: Charter,
+    /// Time.
+    pub clock: Clock,
+    /// Who is who, and serves what.
+    pub directory: Directory,
+    /// Links to other nodes.
+    pub data: DataPlane,
+    /// Passes.
+    pub executor: Executor,
+    /// Durable signed records.
+    pub ledger: Ledger,
+    /// Block ranges this node serves.
+    pub serving: Vec<Serving>,
+    /// Models this node can be home for, by manifest digest.
+    pub homes: HashMap<Digest, HomeModel>,
+    /// Ends every session when cancelled.
+    pub cancel: CancellationToken,
+    /// Owns every session's task.
+    pub tasks: TaskTracker,
+    /// Sessions that may still start.
+    pub slots: Arc<Semaphore>,
+    /// Sessions at home whose ring is not closed yet: where the last stage's link is to go. Held
+    /// only for single map operations.
+    pub returns: Mutex<HashMap<SessionId, Return>>,
+}
+
+/// A session at home that waits for its last stage.
+#[derive(Debug)]
+pub struct Return {
+    peer: PeerKey,
+    link: oneshot::Sender<Link>,
+}
+
+/// Why no link to a neighbour could be had.
+#[derive(Debug, thiserror::Error)]
+enum OpenLinkError {
+    /// No announcement or roster gives an address.
+    #[error("no data address of {} is known", .0.short())]
+    NoAddress(PeerKey),
+    /// Dialling failed.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// It took too long.
+    #[error("{} could not be reached in time", .0.short())]
+    Timeout(PeerKey),
+}
+
+impl Context {
+    /// Opens a link to `peer`: in memory to this node itself, else over QUIC.
+    async fn open_link(self: &Arc<Self>, peer: PeerKey) -> Result<Link, OpenLinkError> {
+        if peer == self.me {
+            let (mine, theirs) = Link::local(peer);
+            self.clone().take(theirs);
+            return Ok(mine);
+        }
+        let addresses = self.directory.data_addresses(peer).await;
+        if addresses.is_empty() {
+            return Err(OpenLinkError::NoAddress(peer));
+        }
+        Ok(Link::remote(self.data.open(peer, &addresses).await?))
+    }
+
+    /// Serves streams that neighbours open, until the data plane stops.
+    pub async fn serve(self: Arc<Self>, mut incoming: mpsc::Receiver<Incoming>) {
+        while let Some(stream) = incoming.recv().await {
+            self.clone().take(Link::remote(stream.link));
+        }
+    }
+
+    /// Gives a new link to the session it belongs to, in a task of its own.
+    fn take(self: Arc<Self>, mut link: Link) {
+        let (tasks, span) = (self.tasks.clone(), info_span!("link", peer = %link.peer.short()));
+        let task = async move {
+            // The first frame has no tensor, so no shape is needed yet.
+            let first = timeout(FIRST_FRAME_TIMEOUT, link.receiver.receive(0)).await;
+            match first {
+                Ok(Ok((Frame::Open(signed), _))) => match self.slots.clone().try_acquire_owned() {
+                    Ok(slot) => {
+                        stage::serve(self, link, signed).await;
+                        drop(slot);
+                    }
+                    Err(_) => {
+                        let refusal = Refusal::new(Cause::Overloaded, 0, "no session slot is free");
+                        stage::refuse(&self, link, refusal).await;
+                    }
+                },
+                Ok(Ok((Frame::Opened(session), _))) => self.give_return(session, link),
+                Ok(Ok(_)) => {
+                    let refusal = Refusal::new(Cause::Violation, 0, "a stream starts with open");
+                    stage::refuse(&self, link, refusal).await;
+                }
+                Ok(Err(error)) => debug!(%error, "stream without a session"),
+                Err(_) => debug!("stream without a first frame"),
+            }
+        };
+        tasks.spawn(task.instrument(span));
+    }
+
+    fn give_return(&self, session: SessionId, link: Link) {
+        let Ok(mut returns) = self.returns.lock() else { return };
+        // Only the route's last stage may close the ring; anyone else leaves the entry in place.
+        if returns.get(&session).is_some_and(|entry| entry.peer == link.peer)
+            && let Some(entry) = returns.remove(&session)
+        {
+            let _ = entry.link.send(link);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Closes a request: commits to its content, countersigns the stages, and packs what verifies it.
+
+use bytes::Bytes;
+use comity_protocol::{
+    bundle::{Bundle, verify},
+    id::Digest,
+    receipt::{FinishReason, Opening, Receipt},
+    refusal::Cause,
+    session::home::Ending,
+    signed::Signed,
+    time::Timestamp,
+    wire::Wire as _,
+};
+use tracing::warn;
+
+use super::{Context, home::Job};
+use crate::{ledger::LedgerError, model::NUMERIC_CLASS};
+
+/// Name of the sampler's specification.
+const SAMPLER: &str = comity_protocol::sampler::NAME;
+
+impl Context {
+    /// Signs the receipt, makes it durable and returns the bundle's bytes.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if the log takes nothing more; there is no proof then.
+    pub(super) async fn bundle(
+        &self,
+        job: &Job,
+        ending: Ending,
+        text: String,
+        open_record: Signed,
+    ) -> Result<Bytes, LedgerError> {
+        let opening = Opening {
+            salt: job.salt.clone(),
+            prompt: ending.prompt,
+            output: ending.output,
+            text,
+            sampling: job.sampling.clone(),
+        };
+        let receipt = Receipt {
+            session: job.open_record.session,
+            institution: job.open_record.institution.clone(),
+            jurisdiction: job.jurisdiction,
+            manifest: job.digest,
+            open_record: open_record.payload_digest(),
+            sequence: 0,
+            previous: Digest::ZERO,
+            opened_at: job.open_record.opened_at,
+            closed_at: Timestamp::from_ms(0),
+            policy: job.policy.clone(),
+            stages: job.route.stages().to_vec(),
+            sampler: SAMPLER.to_owned(),
+            commitments: opening.commitments(),
+            prompt_tokens: job.prompt_tokens,
+            output_tokens: u32::try_from(opening.output.len()).unwrap_or(u32::MAX),
+            finish_reason: ending.reason,
+            cause: cause(ending.reason, ending.refusal.map(|refusal| refusal.cause)),
+            filters: Vec::new(),
+            stage_receipts: ending.receipts.iter().map(Signed::payload_digest).collect(),
+            client_nonce: job.nonce.clone(),
+            numeric_class: NUMERIC_CLASS.to_owned(),
+            unsigned_stages: ending.unsigned_stages,
+        };
+        let receipt = self.ledger.close(receipt).await?;
+        let bundle = Bundle {
+            charters: vec![self.signed_charter.clone()],
+            rosters: self.directory.rosters().await,
+            manifest: job.model.manifest.encode().into(),
+            open_record,
+            receipt,
+            stage_receipts: ending.receipts,
+            opening: Some(opening),
+            acknowledgement: None,
+        };
+        let bytes: Bytes = bundle.encode().into();
+        // Nobody should hear of a flaw in their proof from a stranger.
+        if let Err(error) = verify(&bytes, &self.charter) {
+            warn!(%error, "the bundle of this session does not verify");
+        }
+        Ok(bytes)
+    }
+}
+
+/// The cause that goes into the receipt: only errors carry one.
+fn cause(reason: FinishReason, cause: Option<Cause>) -> Option<Cause> {
+    matches!(reason, FinishReason::Error).then_some(cause.unwrap_or(Cause::Bug))
+}

@@ -1,0 +1,226 @@
+//! Takes a prompt: tokenizes, routes, then drives one [`Home`] machine to a bundle. Decides nothing
+//! about the session itself.
+
+mod driver;
+mod error;
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use comity_protocol::{
+    commitment::Salt,
+    id::{Digest, SessionId},
+    limits::SESSION_LIFE_MAX,
+    policy::{Country, Policy},
+    receipt::{OpenRecord, Sampling},
+    request::{ChatMessage, ClientEvent, Generate, Prompt, StageInfo, Started},
+    route::{Route, RouteRequest, plan},
+    sampler::Sampler,
+    session::{Open, home::Request},
+    signed::Domain,
+    time::Timestamp,
+};
+pub use error::GenerateError;
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{Instrument as _, info_span};
+
+use self::driver::Driver;
+use super::Context;
+use crate::model::{HomeModel, NUMERIC_CLASS};
+
+/// Events a client may have waiting: about two seconds of tokens. A client that reads slower slows
+/// its own session down, nobody else's.
+const CLIENT_EVENTS: usize = 64;
+
+/// One answer being generated. Dropping it cancels the request.
+#[derive(Debug)]
+pub struct Generation {
+    /// What happens, in order; the last is [`ClientEvent::Finished`].
+    pub events: mpsc::Receiver<ClientEvent>,
+    _cancel: DropGuard,
+}
+
+/// What the bundle needs to know besides how the session ended.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) model: HomeModel,
+    pub(super) digest: Digest,
+    pub(super) sampling: Sampling,
+    pub(super) policy: Policy,
+    pub(super) route: Route,
+    pub(super) salt: Salt,
+    pub(super) nonce: Bytes,
+    pub(super) open_record: OpenRecord,
+    pub(super) jurisdiction: Country,
+    pub(super) prompt_tokens: u32,
+    pub(super) arrived: Instant,
+}
+
+impl Context {
+    /// Takes a prompt and starts answering it.
+    ///
+    /// # Errors
+    /// [`GenerateError`] before anything of the prompt leaves this node.
+    pub async fn generate(
+        self: &Arc<Self>,
+        generate: Generate,
+    ) -> Result<Generation, GenerateError> {
+        let arrived = Instant::now();
+        let slot = self.slots.clone().try_acquire_owned().map_err(|_| GenerateError::Overloaded)?;
+        let (digest, model) = self.home_model(&generate.model)?;
+        let sampler = Sampler::new(&generate.sampling)?;
+        let policy = self.policy(&generate.policy)?;
+        let prompt = tokenize(model.clone(), generate.prompt).await?;
+        let max_tokens = generate.sampling.max_tokens;
+        let positions_max = positions(&model, prompt.len(), max_tokens)?;
+        let now = self.clock.now();
+        let manifest = &model.manifest;
+        let candidates = self.directory.candidates(digest, NUMERIC_CLASS).await;
+        let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
+        let route = plan(
+            &RouteRequest {
+                block_count: manifest.block_count,
+                policy: &policy,
+                home: self.me,
+                institution: &home.institution,
+                stages_min: generate.stages_min,
+                positions: positions_max.into(),
+            },
+            &candidates,
+            |_, _| std::time::Duration::ZERO,
+        )?;
+        let (session, salt) = random()?;
+        let open = Open {
+            session,
+            manifest: digest,
+            stages: route.stages().to_vec(),
+            positions_max,
+            policy: policy.clone(),
+            salt: salt.clone(),
+            deadline: now + SESSION_LIFE_MAX,
+            numeric_class: NUMERIC_CLASS.to_owned(),
+        };
+        let signed = self.ledger.key().sign(Domain::OPEN, &self.charter, &open)?;
+        let stages = self.stage_infos(&route).await;
+        let started = Started {
+            session,
+            prompt_tokens: u32::try_from(prompt.len()).unwrap_or(u32::MAX),
+            stages,
+            manifest: digest,
+        };
+        let job = Job {
+            digest,
+            sampling: generate.sampling,
+            jurisdiction: home.jurisdiction,
+            open_record: open_record(&open, home.institution, now),
+            policy,
+            route,
+            salt,
+            nonce: generate.nonce,
+            prompt_tokens: started.prompt_tokens,
+            arrived,
+            model: model.clone(),
+        };
+        let request = Request {
+            open,
+            signed,
+            charter: self.charter,
+            prompt,
+            sampler,
+            max_tokens,
+            ends: model.tokenizer.ends().to_vec(),
+            row_bytes: manifest.hidden_bytes(),
+        };
+        let (sender, events) = mpsc::channel(CLIENT_EVENTS);
+        let cancel = CancellationToken::new();
+        let driver = Driver::new(self.clone(), job, request, sender, cancel.clone());
+        let span = info_span!("home", session = %session.short());
+        self.tasks.spawn(
+            async move {
+                driver.run(started).await;
+                drop(slot);
+            }
+            .instrument(span),
+        );
+        Ok(Generation { events, _cancel: cancel.drop_guard() })
+    }
+
+    fn home_model(&self, name: &str) -> Result<(Digest, HomeModel), GenerateError> {
+        let digest: Option<Digest> = name.parse().ok();
+        let mut homes: Vec<_> = self.homes.iter().collect();
+        homes.sort_by_key(|(digest, _)| **digest);
+        let found =
+            homes.into_iter().find(|(known, model)| digest == Some(**known) || model.name == name);
+        let (digest, model) = found.ok_or_else(|| GenerateError::Model(name.to_owned()))?;
+        Ok((*digest, model.clone()))
+    }
+
+    fn policy(&self, name: &str) -> Result<Policy, GenerateError> {
+        let name = if name.is_empty() { Policy::OPEN } else { name };
+        self.rules.policy(name).ok_or_else(|| GenerateError::Policy(name.to_owned()))
+    }
+
+    async fn stage_infos(&self, route: &Route) -> Vec<StageInfo> {
+        let mut infos = Vec::with_capacity(route.stages().len());
+        for stage in route.stages() {
+            let Some(member) = self.directory.member(stage.peer).await else { continue };
+            infos.push(StageInfo {
+                institution: member.institution,
+                peer: stage.peer,
+                jurisdiction: member.jurisdiction.to_string(),
+                blocks: stage.blocks,
+            });
+        }
+        infos
+    }
+}
+
+/// Tokenizes off the async threads: megabytes of text take a while.
+async fn tokenize(model: HomeModel, prompt: Prompt) -> Result<Vec<u32>, GenerateError> {
+    let tokens = tokio::task::spawn_blocking(move || match prompt {
+        Prompt::Raw(text) => model.tokenizer.encode_prompt(&text),
+        Prompt::Chat(messages) => {
+            let message = |message: ChatMessage| comity_shard::ChatMessage {
+                role: message.role,
+                content: message.content,
+            };
+            let messages: Vec<_> = messages.into_iter().map(message).collect();
+            model.tokenizer.encode_chat(&messages)
+        }
+    });
+    let tokens = tokens.await.map_err(|_| GenerateError::Shutdown)??;
+    if tokens.is_empty() {
+        return Err(GenerateError::EmptyPrompt);
+    }
+    Ok(tokens)
+}
+
+/// Positions prompt and answer may take: the answer is cut to what the context leaves.
+fn positions(model: &HomeModel, prompt: usize, max_tokens: u32) -> Result<u32, GenerateError> {
+    let context = model.manifest.context_length;
+    let prompt = u32::try_from(prompt).unwrap_or(u32::MAX);
+    if prompt >= context {
+        return Err(GenerateError::TooLong { prompt, context });
+    }
+    Ok(prompt.saturating_add(max_tokens).min(context))
+}
+
+fn random() -> Result<(SessionId, Salt), GenerateError> {
+    let (mut session, mut salt) = ([0; 16], [0; 32]);
+    getrandom::fill(&mut session).map_err(|_| GenerateError::Random)?;
+    getrandom::fill(&mut salt).map_err(|_| GenerateError::Random)?;
+    Ok((SessionId(session), Salt::new(salt)))
+}
+
+fn open_record(open: &Open, institution: String, now: Timestamp) -> OpenRecord {
+    OpenRecord {
+        session: open.session,
+        institution,
+        manifest: open.manifest,
+        policy: open.policy.digest(),
+        sequence: 0,
+        previous: Digest::ZERO,
+        opened_at: now,
+    }
+}

@@ -1,0 +1,376 @@
+//! Drives one [`Home`] machine: moves frames, asks the executor, streams tokens. Decides nothing.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use comity_protocol::{
+    receipt::FinishReason,
+    refusal::{Cause, Refusal},
+    request::{ClientEvent, Finished, Started, Token},
+    session::{
+        Frame,
+        home::{Ending, Home, Input, Output, Request},
+    },
+    signed::Signed,
+    tensor::Hidden,
+};
+use futures::{
+    StreamExt as _,
+    stream::{FuturesOrdered, FuturesUnordered},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::timeout_at,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info};
+
+use super::{Context, Job};
+use crate::{
+    executor::PassError,
+    sessions::{
+        EVENT_CAPACITY, Return, SEND_TIMEOUT,
+        answer::Answer,
+        link::{Link, LinkError, LinkReceiver, LinkSender, Message},
+        stage::sleep_until,
+    },
+};
+
+type Work = Pin<Box<dyn Future<Output = Input> + Send>>;
+
+/// What the links bring.
+enum Event {
+    First(Result<Message, LinkError>),
+    Return(Result<Message, LinkError>),
+}
+
+pub(super) struct Driver {
+    context: Arc<Context>,
+    job: Job,
+    machine: Home,
+    outputs: Vec<Output>,
+    answer: Answer,
+    open_record: Option<oneshot::Receiver<Signed>>,
+    first: Option<LinkSender>,
+    back: Option<LinkSender>,
+    return_link: Option<oneshot::Receiver<Link>>,
+    events: mpsc::Receiver<Event>,
+    events_sender: mpsc::Sender<Event>,
+    readers: JoinSet<()>,
+    embeddings: FuturesOrdered<Work>,
+    work: FuturesUnordered<Work>,
+    client: mpsc::Sender<ClientEvent>,
+    cancel: CancellationToken,
+    started: Option<Started>,
+    first_token: Option<Instant>,
+    last_token: Option<Instant>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        context: Arc<Context>,
+        job: Job,
+        request: Request,
+        client: mpsc::Sender<ClientEvent>,
+        cancel: CancellationToken,
+    ) -> Self {
+        let (events_sender, events) = mpsc::channel(EVENT_CAPACITY);
+        let (link, return_link) = oneshot::channel();
+        let session = request.open.session;
+        if let (Some(last), Ok(mut returns)) = (request.open.stages.last(), context.returns.lock())
+        {
+            returns.insert(session, Return { peer: last.peer, link });
+        }
+        let answer = Answer::new(job.model.tokenizer.decoder(), &job.sampling.stop);
+        let mut outputs = Vec::new();
+        let machine = Home::new(context.clock.now(), request, &mut outputs);
+        Self {
+            context,
+            job,
+            machine,
+            outputs,
+            answer,
+            open_record: None,
+            first: None,
+            back: None,
+            return_link: Some(return_link),
+            events,
+            events_sender,
+            readers: JoinSet::new(),
+            embeddings: FuturesOrdered::new(),
+            work: FuturesUnordered::new(),
+            client,
+            cancel,
+            started: None,
+            first_token: None,
+            last_token: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, started: Started) {
+        self.started = Some(started);
+        let stop = self.context.cancel.clone();
+        let cancel = self.cancel.clone();
+        let mut cancelled = false;
+        let ending = loop {
+            match self.perform().await {
+                Performed::Ended(ending) => break ending,
+                Performed::Input(input) => {
+                    self.handle(input);
+                    continue;
+                }
+                Performed::Idle => {}
+            }
+            let due = self.machine.poll_timeout().map(|time| self.context.clock.instant(time));
+            let input = tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    Input::End(self.refusal(Cause::Shutdown, "the node stops"))
+                }
+                () = cancel.cancelled(), if !cancelled => {
+                    cancelled = true;
+                    Input::Finish(FinishReason::Cancelled)
+                }
+                Some(input) = self.embeddings.next() => input,
+                Some(input) = self.work.next() => input,
+                link = wait(&mut self.return_link) => {
+                    self.return_link = None;
+                    let Some(link) = link else { continue };
+                    self.attach_return(link);
+                    Input::Return(Frame::Opened(self.machine.session()), None)
+                }
+                Some(event) = self.events.recv() => self.event(event),
+                () = sleep_until(due) => Input::Timeout,
+            };
+            self.handle(input);
+        };
+        self.end(*ending).await;
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.machine.handle(self.context.clock.now(), input, &mut self.outputs);
+    }
+
+    fn event(&self, event: Event) -> Input {
+        match event {
+            Event::First(Ok((frame, _))) => Input::First(frame),
+            Event::Return(Ok((frame, hidden))) => Input::Return(frame, hidden),
+            Event::First(Err(LinkError::Lost)) => Input::FirstLost,
+            Event::Return(Err(LinkError::Lost)) => Input::ReturnLost,
+            Event::First(Err(LinkError::Violation(detail)))
+            | Event::Return(Err(LinkError::Violation(detail))) => {
+                Input::End(self.refusal(Cause::Violation, &detail))
+            }
+        }
+    }
+
+    /// Performs outputs in order, up to the first that yields an input at once.
+    async fn perform(&mut self) -> Performed {
+        while !self.outputs.is_empty() {
+            let input = match self.outputs.remove(0) {
+                Output::AppendOpen => {
+                    self.append_open();
+                    None
+                }
+                Output::First(frame, hidden) => self.send_first(frame, hidden).await,
+                Output::Back(frame) => {
+                    let deadline = self.deadline();
+                    if let Some(back) = &mut self.back {
+                        // A last stage that is gone needs no refusal.
+                        let _ = timeout_at(deadline, back.send(frame, None)).await;
+                    }
+                    None
+                }
+                Output::Embed { start, tokens } => self.embed(start, tokens).await,
+                Output::Head { position, hidden } => {
+                    let (executor, model) = (self.context.executor.clone(), self.job.digest);
+                    let stage = self.stages();
+                    self.work.push(Box::pin(async move {
+                        let result = executor.head(model, hidden).await;
+                        Input::Logits { position, result: refused(result, stage) }
+                    }));
+                    None
+                }
+                Output::Token { id, position } => self.token(id, position).await,
+                Output::Ended(ending) => return Performed::Ended(ending),
+            };
+            if let Some(input) = input {
+                return Performed::Input(input);
+            }
+        }
+        Performed::Idle
+    }
+
+    fn append_open(&mut self) {
+        let (ledger, record) = (self.context.ledger.clone(), self.job.open_record.clone());
+        let stage = self.stages();
+        let (give, signed) = oneshot::channel();
+        self.open_record = Some(signed);
+        self.work.push(Box::pin(async move {
+            Input::OpenDurable(match ledger.open(record).await {
+                Ok(signed) => {
+                    let _ = give.send(signed);
+                    Ok(())
+                }
+                Err(error) => Err(Refusal::new(Cause::Storage, stage, error)),
+            })
+        }));
+    }
+
+    async fn embed(&mut self, start: u32, tokens: Vec<u32>) -> Option<Input> {
+        if let Some(started) = self.started.take() {
+            self.tell(ClientEvent::Started(started)).await;
+        }
+        let stage = self.stages();
+        match self.context.executor.embed(self.job.digest, tokens).await {
+            Ok(pass) => {
+                self.embeddings.push_back(Box::pin(async move {
+                    Input::Embedded { start, result: refused(pass.await, stage) }
+                }));
+                None
+            }
+            Err(error) => Some(Input::End(self.refusal(error.cause, &error.detail))),
+        }
+    }
+
+    async fn send_first(&mut self, frame: Frame, hidden: Option<Hidden>) -> Option<Input> {
+        let deadline = self.deadline();
+        let is_step = matches!(frame, Frame::Step(_));
+        if self.first.is_none() {
+            if !matches!(frame, Frame::Open(_)) {
+                return None;
+            }
+            let first = self.job.route.stages().first()?.peer;
+            let link = match timeout_at(deadline, self.context.open_link(first)).await {
+                Ok(Ok(link)) => link,
+                Ok(Err(error)) => {
+                    let refusal = Refusal::new(Cause::PeerLost, 0, error);
+                    return Some(Input::End(refusal));
+                }
+                Err(_) => return Some(Input::FirstLost),
+            };
+            let Link { sender, receiver, .. } = link;
+            self.read(receiver, 0, Event::First);
+            self.first = Some(sender);
+        }
+        let sender = self.first.as_mut()?;
+        match timeout_at(deadline, sender.send(frame, hidden)).await {
+            Ok(Ok(())) => is_step.then_some(Input::Sent),
+            Ok(Err(_)) | Err(_) => Some(Input::FirstLost),
+        }
+    }
+
+    fn attach_return(&mut self, link: Link) {
+        let Link { sender, receiver, .. } = link;
+        self.back = Some(sender);
+        self.read(receiver, self.machine.row_bytes(), Event::Return);
+    }
+
+    fn read(
+        &mut self,
+        mut receiver: LinkReceiver,
+        row_bytes: usize,
+        event: fn(Result<Message, LinkError>) -> Event,
+    ) {
+        let sink = self.events_sender.clone();
+        self.readers.spawn(async move {
+            loop {
+                let message = receiver.receive(row_bytes).await;
+                let over = message.is_err();
+                if sink.send(event(message)).await.is_err() || over {
+                    break;
+                }
+            }
+        });
+    }
+
+    async fn token(&mut self, id: u32, position: u32) -> Option<Input> {
+        let now = Instant::now();
+        self.first_token.get_or_insert(now);
+        self.last_token = Some(now);
+        let text = self.answer.push(id);
+        self.tell(ClientEvent::Token(Token { id, text, position })).await;
+        self.answer.stopped().then_some(Input::Finish(FinishReason::Stop))
+    }
+
+    /// Tells the client. One that does not read slows only this session down; one that is gone
+    /// ends it.
+    async fn tell(&mut self, event: ClientEvent) {
+        let deadline = self.deadline();
+        if !matches!(timeout_at(deadline, self.client.send(event)).await, Ok(Ok(()))) {
+            self.cancel.cancel();
+        }
+    }
+
+    async fn end(mut self, ending: Ending) {
+        if let Ok(mut returns) = self.context.returns.lock() {
+            returns.remove(&self.machine.session());
+        }
+        for link in [&mut self.first, &mut self.back].into_iter().flatten() {
+            link.finish();
+        }
+        match &ending.refusal {
+            Some(refusal) => info!(%refusal, "session ended badly"),
+            None => debug!(tokens = ending.output.len(), "session ended"),
+        }
+        let text = self.answer.finish();
+        let nanos = |from: Instant, to: Instant| {
+            u64::try_from(to.saturating_duration_since(from).as_nanos()).unwrap_or(u64::MAX)
+        };
+        let (first, last) = (self.first_token, self.last_token);
+        let first_token_ns = first.map_or(0, |first| nanos(self.job.arrived, first));
+        let decode_ns = first.zip(last).map_or(0, |(first, last)| nanos(first, last));
+        let (reason, cause) = (ending.reason, ending.refusal.clone());
+        let bundle = self.bundle(ending).await;
+        let finished = Finished { reason, cause, text, bundle, first_token_ns, decode_ns };
+        let _ =
+            timeout_at(self.deadline(), self.client.send(ClientEvent::Finished(finished))).await;
+        self.readers.shutdown().await;
+    }
+
+    /// The bundle's bytes; none if the record of the opening never became durable or the log takes
+    /// nothing more.
+    async fn bundle(&mut self, ending: Ending) -> Bytes {
+        let Some(open_record) = self.open_record.take() else { return Bytes::new() };
+        let Ok(open_record) = open_record.await else { return Bytes::new() };
+        let text = self.answer.text().to_owned();
+        match self.context.bundle(&self.job, ending, text, open_record).await {
+            Ok(bundle) => bundle,
+            Err(error) => {
+                error!(%error, "no receipt for this session");
+                Bytes::new()
+            }
+        }
+    }
+
+    fn refusal(&self, cause: Cause, detail: &str) -> Refusal {
+        Refusal::new(cause, self.stages(), detail)
+    }
+
+    fn stages(&self) -> u32 {
+        u32::try_from(self.job.route.stages().len()).unwrap_or(u32::MAX)
+    }
+
+    fn deadline(&self) -> tokio::time::Instant {
+        self.context.clock.instant(self.context.clock.now() + SEND_TIMEOUT)
+    }
+}
+
+enum Performed {
+    Idle,
+    Input(Input),
+    Ended(Box<Ending>),
+}
+
+fn refused<T>(result: Result<T, PassError>, stage: u32) -> Result<T, Refusal> {
+    result.map_err(|error| Refusal::new(error.cause, stage, error.detail))
+}
+
+/// Waits for the last stage's link; for ever once it has come.
+async fn wait(link: &mut Option<oneshot::Receiver<Link>>) -> Option<Link> {
+    match link {
+        Some(receiver) => receiver.await.ok(),
+        None => std::future::pending().await,
+    }
+}
