@@ -118,9 +118,10 @@ impl Context {
         Ok(Link::remote(self.data.open(peer, &addresses).await?))
     }
 
-    /// Serves streams that neighbours open, until the data plane stops.
+    /// Serves streams that neighbours open, until cancelled.
     pub async fn serve(self: Arc<Self>, mut incoming: mpsc::Receiver<Incoming>) {
-        while let Some(stream) = incoming.recv().await {
+        // The data plane, which this context holds, keeps the channel open for ever.
+        while let Some(Some(stream)) = self.cancel.run_until_cancelled(incoming.recv()).await {
             self.clone().take(Link::remote(stream.link));
         }
     }

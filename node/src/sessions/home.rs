@@ -157,7 +157,6 @@ impl Context {
     }
 
     fn policy(&self, name: &str) -> Result<Policy, GenerateError> {
-        let name = if name.is_empty() { Policy::OPEN } else { name };
         self.rules.policy(name).ok_or_else(|| GenerateError::Policy(name.to_owned()))
     }
 
