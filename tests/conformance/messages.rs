@@ -108,7 +108,7 @@ fn generate(prompt: Prompt) -> ClientRequest {
 fn session(story: &Story, samples: &mut Vec<Sample>) {
     let bundle = story.bundle();
     let signed_open = story.sign(&node(0), Domain::OPEN, &open(story));
-    let receipts = bundle.stage_receipts.clone();
+    let receipts = bundle.stage_receipts;
     let step = Step { start: 4, positions: 3, returned: 1, receipts: receipts[..1].to_vec() };
     let refusal = Refusal::new(Cause::PositionMismatch, 1, "step at 9 follows position 7");
     samples.extend([
