@@ -15,6 +15,7 @@ pub mod pull;
 pub mod roster;
 pub mod sampling;
 pub mod status;
+pub mod up;
 pub mod verify;
 
 use std::{

@@ -168,6 +168,7 @@ impl Demo {
         let blocks = BlockRange::new(cut(index), cut(index + 1))?;
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let setup = Setup {
+            institution: Some(member.institution.id.clone()),
             data_dir: member.folder.clone(),
             charter: charter.clone(),
             rosters: vec![roster],

@@ -4,7 +4,7 @@ use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use comity_node::commands::{
-    self, Outcome, charter, chat, demo, generate, key, model, pull, roster, status, verify,
+    self, Outcome, charter, chat, demo, generate, key, model, pull, roster, status, up, verify,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -26,6 +26,8 @@ struct Cli {
 enum Command {
     /// Let three institutions on this machine answer together, and check their proof.
     Demo(demo::Args),
+    /// Run a node.
+    Up(up::Args),
     /// Ask a node one thing.
     Generate(generate::Args),
     /// Talk with a model through a node.
@@ -79,6 +81,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Outcome> {
             let good = Box::pin(demo::run(args)).await?;
             if good { Outcome::Done } else { Outcome::Failed }
         }
+        Command::Up(args) => Box::pin(up::run(args)).await?,
         Command::Generate(args) => Box::pin(generate::run(args)).await?,
         Command::Chat(args) => Box::pin(chat::run(args)).await?,
         Command::Pull(args) => Box::pin(pull::run(args)).await?,

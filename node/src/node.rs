@@ -13,7 +13,7 @@ use std::{
 use comity_protocol::{
     charter::{CharterError, SignedCharter},
     time::ValidityError,
-    id::{Digest, PeerKey},
+    id::{Digest, PeerKey, SessionId},
     request::Generate,
     signed::Signed,
 };
@@ -28,7 +28,7 @@ use crate::{
     gateway::client::{self, Access, Token},
     keys::{self, KeyError},
     ledger::Ledger,
-    log::{Log, OpenLogError},
+    log::{Log, OpenLogError, Record},
     model::{LoadModelError, ModelSpec, Models, NUMERIC_CLASS},
     net::{
         control::{Control, ControlConfig, ControlError},
@@ -36,6 +36,7 @@ use crate::{
     },
     sessions::{Context, GenerateError, Generation, SESSIONS_MAX},
     status,
+    store::{Store, StoreError},
 };
 
 /// File of the node's key in its data folder.
@@ -46,6 +47,8 @@ pub const TOKEN_FILE: &str = "client.token";
 /// Everything a node starts from.
 #[derive(Debug)]
 pub struct Setup {
+    /// Institution the node must belong to; unchecked if `None`.
+    pub institution: Option<String>,
     /// Folder of keys, log and index; made if it is not there.
     pub data_dir: PathBuf,
     /// The consortium's genesis.
@@ -89,9 +92,20 @@ pub enum StartError {
     /// No roster given lists this node.
     #[error("no roster lists this node, {0}; sign one that does and name it in the config")]
     NotListed(PeerKey),
+    /// The roster that lists this node is another institution's than the one configured.
+    #[error("the node belongs to institution {got}, not {expected}")]
+    Institution {
+        /// As configured.
+        expected: String,
+        /// As listed.
+        got: String,
+    },
     /// The log in the data folder.
     #[error(transparent)]
     Log(#[from] OpenLogError),
+    /// The index over the log.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A model.
     #[error(transparent)]
     Model(#[from] LoadModelError),
@@ -128,6 +142,7 @@ pub struct Node {
     client_address: SocketAddr,
     token_file: PathBuf,
     log: Log,
+    store: Arc<Store>,
     cancel: CancellationToken,
 }
 
@@ -155,6 +170,8 @@ impl Node {
         let charter = setup.charter.hash();
         // Opening the log takes the folder's lock: nothing in it is touched before.
         let (log, _recovered) = Log::open(&setup.data_dir)?;
+        let (folder, source) = (setup.data_dir.clone(), log.clone());
+        let store = tokio::task::spawn_blocking(move || Store::open(&folder, source)).await??;
         let key = keys::load_or_create(&setup.data_dir.join(KEY_FILE))?;
         let token_file = setup.data_dir.join(TOKEN_FILE);
         let token = Token::new(&*keys::load_or_create(&token_file)?.seed());
@@ -166,8 +183,9 @@ impl Node {
             let inserted = directory.insert_roster(roster.clone()).await;
             inserted.map_err(|error| StartError::Roster(error.to_string()))?;
         }
-        if directory.member(me).await.is_none() {
-            return Err(StartError::NotListed(me));
+        let member = directory.member(me).await.ok_or(StartError::NotListed(me))?;
+        if let Some(expected) = setup.institution.filter(|it| *it != member.institution) {
+            return Err(StartError::Institution { expected, got: member.institution });
         }
 
         let specs = setup.models;
@@ -222,13 +240,30 @@ impl Node {
         tasks.spawn(announcer::run(context.clone(), control, addresses, cancel.child_token()));
         let client_address = clients.local_address();
         info!(peer = %me.short(), client = %client_address, "node started");
-        Ok(Self { context, control_addresses, client_address, token_file, log, cancel })
+        let store = Arc::new(store);
+        Ok(Self { context, control_addresses, client_address, token_file, log, store, cancel })
     }
 
     /// Who this node is.
     #[must_use]
     pub fn peer(&self) -> PeerKey {
         self.context.me
+    }
+
+    /// Genesis hash of its consortium.
+    #[must_use]
+    pub fn genesis(&self) -> Digest {
+        self.context.charter
+    }
+
+    /// The records this node signed about `session`, in order, as far as they are durable.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn records(&self, session: SessionId) -> Result<Vec<Record>, StoreError> {
+        let store = self.store.clone();
+        let read = move || store.catch_up().and_then(|_| store.session(&session));
+        tokio::task::spawn_blocking(read).await.map_err(io::Error::from)?
     }
 
     /// Where its control plane listens, peer id included, as others are to call it.
@@ -302,13 +337,20 @@ impl Node {
     /// Stops: running sessions end with a cause, records reach the disk, ports close.
     pub async fn shutdown(self) {
         self.cancel.cancel();
-        let Self { context, log, .. } = self;
+        let Self { context, log, store, .. } = self;
         context.tasks.close();
         context.tasks.wait().await;
         match Arc::try_unwrap(context) {
             Ok(context) => context.executor.join().await,
             // Someone outside kept the context; the thread ends with it.
             Err(_) => warn!("the node's context outlives it"),
+        }
+        let closed = tokio::task::spawn_blocking(move || {
+            store.catch_up()?;
+            Arc::into_inner(store).map_or(Ok(()), Store::close)
+        });
+        if let Ok(Err(error)) = closed.await {
+            warn!(%error, "the index is rebuilt at the next start");
         }
         log.close().await;
     }
