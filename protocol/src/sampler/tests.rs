@@ -165,6 +165,8 @@ fn each_filter_keeps_what_it_says() {
     for (sampling, kept) in table {
         assert_eq!(drawn(&sampling, &logits), kept, "{sampling:?}");
     }
+    // Half is enough for a top-p of a half; of equals the lower id comes first.
+    assert_eq!(drawn(&Sampling { top_p: MILLION / 2, ..warm(5) }, &[1.0, 1.0]), [0]);
 }
 
 #[test]

@@ -46,6 +46,16 @@ fn a_broken_answer_verifies_as_incomplete_and_names_who_did_not_sign() {
 }
 
 #[test]
+fn a_silent_stage_amid_others_leaves_their_receipts_where_they_belong() {
+    let mut story = broken();
+    story.stages = Story::new().stages;
+    story.stages.remove(1);
+    story.receipt.unsigned_stages = vec![1];
+    let signed: Vec<_> = report(&story.bundle()).stages.iter().map(|s| s.signed).collect();
+    assert_eq!(signed, [true, false, true]);
+}
+
+#[test]
 fn a_stage_that_signed_less_counts_as_unsigned() {
     let mut story = broken();
     story.stages[1].positions = 4;
