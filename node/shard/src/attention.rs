@@ -71,20 +71,25 @@ wide! {
 /// Softmax of `scale * (query · keys)`, then the weighted sum of values, for one head.
 #[inline(always)]
 fn attend_body(query: &[f32], runs: &[Run<'_>], scale: f32, out: &mut [f32]) {
+    // Loops, not iterator adapters: closures inside those are not compiled for wide instructions.
     let size = query.len();
     let mut scores = Vec::new();
     for run in runs {
-        scores.extend(run.keys.chunks_exact(size).map(|key| floats(query, key) * scale));
+        for key in run.keys.chunks_exact(size) {
+            scores.push(floats(query, key) * scale);
+        }
     }
     let largest = scores.iter().fold(f32::NEG_INFINITY, |largest, &score| largest.max(score));
     for score in &mut scores {
         *score = math::exp(*score - largest);
     }
     let total = scores.iter().fold(0.0, |total, score| total + score);
-    let values = runs.iter().flat_map(|run| run.values.chunks_exact(size));
-    for (score, value) in scores.iter().zip(values) {
-        for (out, value) in out.iter_mut().zip(value) {
-            *out = score.mul_add(*value, *out);
+    let mut weights = scores.iter();
+    for run in runs {
+        for (value, weight) in run.values.chunks_exact(size).zip(&mut weights) {
+            for (out, value) in out.iter_mut().zip(value) {
+                *out = weight.mul_add(*value, *out);
+            }
         }
     }
     for out in out {

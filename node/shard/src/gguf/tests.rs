@@ -89,6 +89,9 @@ fn absurd_counts_and_lengths_are_refused_before_memory_is_taken() {
         let message = refusal(&bytes);
         assert!(message.starts_with(&format!("{what} is {}", u64::MAX)), "{message}");
     }
+    let one = [&3_u64.to_le_bytes()[..], b"one"].concat();
+    let huge = [&u64::MAX.to_le_bytes()[..], b"one"].concat();
+    assert!(refusal(&patched(small(), &one, &huge)).starts_with("a string's length is"));
     let list = [b"list".as_slice(), &9_u32.to_le_bytes(), &8_u32.to_le_bytes()].concat();
     let from = [list.clone(), 2_u64.to_le_bytes().to_vec()].concat();
     let to = [list, (1_u64 << 60).to_le_bytes().to_vec()].concat();

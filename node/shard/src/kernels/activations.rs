@@ -66,7 +66,9 @@ fn round_body(x: &[f32], quants: &mut [i16], scales: &mut [f32], sums: &mut [f32
     let outputs = quants.chunks_exact_mut(BLOCK).zip(scales.iter_mut().zip(sums));
     for (x, (quants, (scale, sum))) in x.chunks_exact(BLOCK).zip(outputs) {
         let largest = x.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-        *scale = largest / STEPS;
+        // `max` skips NaN: without this a block of NaN would round to zeros and vanish.
+        let finite = x.iter().fold(true, |finite, value| finite & value.is_finite());
+        *scale = if finite { largest / STEPS } else { f32::NAN };
         let inverse = if largest > 0.0 { STEPS / largest } else { 0.0 };
         let mut total = 0_i32;
         for (quant, value) in quants.iter_mut().zip(x) {

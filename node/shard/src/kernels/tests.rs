@@ -111,3 +111,16 @@ fn sums_do_not_lose_a_tail_shorter_than_the_lanes() {
     let expected: f32 = left.iter().zip(&right).map(|(left, right)| left * right).sum();
     assert!((Portable::floats(&left, &right) - expected).abs() < 1e-5);
 }
+
+#[test]
+fn values_that_are_not_finite_come_out_as_such() {
+    for kind in KINDS {
+        let (weights, _) = matrix(kind, 256, 4);
+        for poison in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut x = vec![poison; 256];
+            assert!(weights.forward(&x, 1).iter().all(|value| !value.is_finite()), "{kind:?}");
+            x[..255].fill(0.5);
+            assert!(weights.forward(&x, 1).iter().all(|value| !value.is_finite()), "{kind:?}");
+        }
+    }
+}

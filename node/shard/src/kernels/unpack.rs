@@ -72,29 +72,11 @@ pub(super) fn unpack(kind: GgmlType, bytes: &[u8], row: &mut Row) {
                 *out = widen(u16::from_le_bytes(*bytes));
             }
         }
-        GgmlType::Q4_0 => blocks_of_32::<18>(bytes, row, |block, quants, _| {
-            nibbles(&block[2..], quants);
-            quants.iter_mut().for_each(|quant| *quant -= 8);
-        }),
-        GgmlType::Q4_1 => blocks_of_32::<20>(bytes, row, |block, quants, minimum| {
-            nibbles(&block[4..], quants);
-            *minimum = f16_at(block, 2);
-        }),
-        GgmlType::Q5_0 => blocks_of_32::<22>(bytes, row, |block, quants, _| {
-            nibbles(&block[6..], quants);
-            fifth_bits(&block[2..6], quants);
-            quants.iter_mut().for_each(|quant| *quant -= 16);
-        }),
-        GgmlType::Q5_1 => blocks_of_32::<24>(bytes, row, |block, quants, minimum| {
-            nibbles(&block[8..], quants);
-            fifth_bits(&block[4..8], quants);
-            *minimum = f16_at(block, 2);
-        }),
-        GgmlType::Q8_0 => blocks_of_32::<34>(bytes, row, |block, quants, _| {
-            for (quant, byte) in quants.iter_mut().zip(&block[2..]) {
-                *quant = byte.cast_signed();
-            }
-        }),
+        GgmlType::Q4_0 => blocks_of_32::<18>(bytes, row, q4_0),
+        GgmlType::Q4_1 => blocks_of_32::<20>(bytes, row, q4_1),
+        GgmlType::Q5_0 => blocks_of_32::<22>(bytes, row, q5_0),
+        GgmlType::Q5_1 => blocks_of_32::<24>(bytes, row, q5_1),
+        GgmlType::Q8_0 => blocks_of_32::<34>(bytes, row, q8_0),
         GgmlType::Q4K => q4k_or_q5k::<144>(bytes, row),
         GgmlType::Q5K => q4k_or_q5k::<176>(bytes, row),
         GgmlType::Q6K => q6k(bytes, row),
@@ -104,37 +86,84 @@ pub(super) fn unpack(kind: GgmlType, bytes: &[u8], row: &mut Row) {
     }
 }
 
-/// Blocks of 32 elements that start with an f16 scale.
+/// Blocks of 32 elements that start with an f16 scale; `fill` returns quants and minimum.
+///
+/// Blocks go through arrays by value, so that the compiler sees no aliasing and vectorises; `fill`
+/// is a function, not a closure, so that it is inlined where the wide instructions are on.
 #[inline(always)]
 fn blocks_of_32<const BYTES: usize>(
     bytes: &[u8],
     row: &mut Row,
-    fill: impl Fn(&[u8; BYTES], &mut [i8; 32], &mut f32),
+    fill: impl Fn(&[u8; BYTES]) -> ([i8; 32], f32),
 ) {
     let quants = row.quants.as_chunks_mut::<32>().0.iter_mut();
     let outputs = quants.zip(row.scales.iter_mut().zip(&mut row.minimums));
     for (block, (quants, (scale, minimum))) in bytes.as_chunks::<BYTES>().0.iter().zip(outputs) {
         *scale = f16_at(block, 0);
-        fill(block, quants, minimum);
+        (*quants, *minimum) = fill(block);
     }
 }
 
-/// 16 bytes: low halves are elements 0 to 15, high halves 16 to 31.
 #[inline(always)]
-fn nibbles(bytes: &[u8], quants: &mut [i8; 32]) {
-    for (i, &byte) in bytes[..16].iter().enumerate() {
-        quants[i] = (byte & 15).cast_signed();
-        quants[i + 16] = (byte >> 4).cast_signed();
-    }
+fn q4_0(block: &[u8; 18]) -> ([i8; 32], f32) {
+    (shifted(nibbles(part(block, 2)), 8), 0.0)
 }
 
-/// 32 bits: bit `i` is the fifth bit of element `i`.
 #[inline(always)]
-fn fifth_bits(bytes: &[u8], quants: &mut [i8; 32]) {
-    let bits = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+fn q4_1(block: &[u8; 20]) -> ([i8; 32], f32) {
+    (nibbles(part(block, 4)), f16_at(block, 2))
+}
+
+#[inline(always)]
+fn q5_0(block: &[u8; 22]) -> ([i8; 32], f32) {
+    (shifted(fifth_bits(part(block, 2), nibbles(part(block, 6))), 16), 0.0)
+}
+
+#[inline(always)]
+fn q5_1(block: &[u8; 24]) -> ([i8; 32], f32) {
+    (fifth_bits(part(block, 4), nibbles(part(block, 8))), f16_at(block, 2))
+}
+
+#[inline(always)]
+fn q8_0(block: &[u8; 34]) -> ([i8; 32], f32) {
+    (part::<32>(block, 2).map(u8::cast_signed), 0.0)
+}
+
+/// `N` bytes of a block from `from` on.
+#[inline(always)]
+fn part<const N: usize>(block: &[u8], from: usize) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.copy_from_slice(&block[from..from + N]);
+    bytes
+}
+
+#[inline(always)]
+fn shifted(mut quants: [i8; 32], by: i8) -> [i8; 32] {
+    for quant in &mut quants {
+        *quant -= by;
+    }
+    quants
+}
+
+/// Low halves are elements 0 to 15, high halves 16 to 31.
+#[inline(always)]
+fn nibbles(bytes: [u8; 16]) -> [i8; 32] {
+    let mut quants = [0; 32];
+    for i in 0..16 {
+        quants[i] = (bytes[i] & 15).cast_signed();
+        quants[i + 16] = (bytes[i] >> 4).cast_signed();
+    }
+    quants
+}
+
+/// Bit `i` of `bits` is the fifth bit of element `i`.
+#[inline(always)]
+fn fifth_bits(bits: [u8; 4], mut quants: [i8; 32]) -> [i8; 32] {
+    let bits = u32::from_le_bytes(bits);
     for (i, quant) in quants.iter_mut().enumerate() {
-        *quant |= if (bits >> i) & 1 == 1 { 16 } else { 0 };
+        *quant |= if bits & (1 << i) == 0 { 0 } else { 16 };
     }
+    quants
 }
 
 /// Blocks of 256: f16 scale and minimum, eight 6-bit scales and minimums packed in 12 bytes, in
@@ -156,17 +185,20 @@ fn q4k_or_q5k<const BYTES: usize>(bytes: &[u8], row: &mut Row) {
         }
         let low = &block[BYTES - 128..];
         for (run, quants) in quants.as_chunks_mut::<64>().0.iter_mut().enumerate() {
-            let (first, second) = quants.split_at_mut(32);
-            for (i, &byte) in low[32 * run..32 * run + 32].iter().enumerate() {
-                first[i] = (byte & 15).cast_signed();
-                second[i] = (byte >> 4).cast_signed();
+            let low: [u8; 32] = part(low, 32 * run);
+            let mut out = [0_i8; 64];
+            for i in 0..32 {
+                out[i] = (low[i] & 15).cast_signed();
+                out[i + 32] = (low[i] >> 4).cast_signed();
             }
             if BYTES == 176 {
-                for (i, &bits) in block[16..48].iter().enumerate() {
-                    first[i] |= (((bits >> (2 * run)) & 1) << 4).cast_signed();
-                    second[i] |= (((bits >> (2 * run + 1)) & 1) << 4).cast_signed();
+                let bits: [u8; 32] = part(block, 16);
+                for i in 0..32 {
+                    out[i] |= (((bits[i] >> (2 * run)) & 1) << 4).cast_signed();
+                    out[i + 32] |= (((bits[i] >> (2 * run + 1)) & 1) << 4).cast_signed();
                 }
             }
+            *quants = out;
         }
     }
 }
@@ -182,15 +214,17 @@ fn q6k(bytes: &[u8], row: &mut Row) {
             *out = scale * f32::from(byte.cast_signed());
         }
         for (half, quants) in quants.as_chunks_mut::<128>().0.iter_mut().enumerate() {
-            let low = &block[64 * half..64 * half + 64];
-            let high = &block[128 + 32 * half..160 + 32 * half];
+            let (low, high): ([u8; 64], [u8; 32]) =
+                (part(block, 64 * half), part(block, 128 + 32 * half));
+            let mut out = [0_i8; 128];
             for i in 0..32 {
                 let (a, b, bits) = (low[i], low[i + 32], high[i]);
-                quants[i] = ((a & 15) | ((bits & 3) << 4)).cast_signed() - 32;
-                quants[i + 32] = ((b & 15) | (((bits >> 2) & 3) << 4)).cast_signed() - 32;
-                quants[i + 64] = ((a >> 4) | (((bits >> 4) & 3) << 4)).cast_signed() - 32;
-                quants[i + 96] = ((b >> 4) | ((bits >> 6) << 4)).cast_signed() - 32;
+                out[i] = ((a & 15) | ((bits & 3) << 4)).cast_signed() - 32;
+                out[i + 32] = ((b & 15) | (((bits >> 2) & 3) << 4)).cast_signed() - 32;
+                out[i + 64] = ((a >> 4) | (((bits >> 4) & 3) << 4)).cast_signed() - 32;
+                out[i + 96] = ((b >> 4) | ((bits >> 6) << 4)).cast_signed() - 32;
             }
+            *quants = out;
         }
     }
 }

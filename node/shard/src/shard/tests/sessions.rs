@@ -8,7 +8,7 @@ use comity_protocol::{
 use super::{Fixture, SESSION, bits, tokens};
 use crate::{
     Part, Shard,
-    fixture::{BLOCKS, CONTEXT},
+    fixture::{self, BLOCKS, CONTEXT, Precision},
     shard::{ForwardError, LoadError, OpenSessionError, TruncateError},
 };
 
@@ -121,6 +121,23 @@ fn steps_that_do_not_fit_the_cache_are_refused_and_change_nothing() {
     assert!(matches!(error, ForwardError::UnknownSession { .. }), "{error}");
     let mismatch = TruncateError::PositionMismatch { held: 10, position: 11 };
     assert_eq!(shard.truncate(&SESSION, 11), Err(mismatch));
+}
+
+#[test]
+fn results_that_are_not_finite_are_refused_and_leave_the_positions_before() {
+    let mut bytes = fixture::llama(1, Precision::Mixed).unwrap();
+    let good = Fixture::new(&bytes);
+    // An infinite weight: rows whose value meets it become infinite or NaN.
+    let norm = good.file.tensors().find(|tensor| tensor.name == "blk.4.ffn_norm.weight").unwrap();
+    let at = norm.offset as usize;
+    bytes[at..at + 4].copy_from_slice(&f32::INFINITY.to_le_bytes());
+    let bad = Fixture::new(&bytes);
+    let rows = good.home().embed(&tokens(4)).unwrap();
+    bad.shard(0, 4).forward(&SESSION, 0, &rows).unwrap();
+    let mut shard = bad.shard(0, BLOCKS);
+    let error = shard.forward(&SESSION, 0, &rows).unwrap_err();
+    assert!(matches!(error, ForwardError::OutputNotFinite { position: 0, .. }), "{error}");
+    assert_eq!((shard.positions(&SESSION), shard.kv_bytes()), (Some(0), 0));
 }
 
 #[test]
