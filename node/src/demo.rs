@@ -142,11 +142,20 @@ impl Demo {
                 }
             }
         }
-        if timeout(READY_TIMEOUT, demo.nodes[0].ready(&spec.name)).await.is_err() {
+        if timeout(READY_TIMEOUT, demo.ready(&spec.name)).await.is_err() {
             demo.shutdown().await;
             return Err(DemoError::NotReady);
         }
         Ok(demo)
+    }
+
+    /// Waits until all nodes admit each other and home knows a route.
+    async fn ready(&self, model: &str) {
+        let peers: Vec<_> = self.nodes.iter().map(Node::peer).collect();
+        for node in &self.nodes {
+            node.met(&peers).await;
+        }
+        self.nodes[0].ready(model).await;
     }
 
     /// Stops every node.

@@ -103,6 +103,12 @@ impl Executor {
         *self.usage.borrow()
     }
 
+    /// Memory in use, as it changes.
+    #[must_use]
+    pub fn usage_changes(&self) -> watch::Receiver<Usage> {
+        self.usage.clone()
+    }
+
     /// Reserves KV cache for a session. Cancel-safe: a reservation nobody waits for is closed by
     /// the session's [`Self::close`].
     ///

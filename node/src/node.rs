@@ -326,6 +326,21 @@ impl Node {
         }
     }
 
+    /// Waits until this node admits all of `peers`.
+    pub async fn met(&self, peers: &[PeerKey]) {
+        let mut changes = self.context.directory.changes();
+        loop {
+            changes.mark_unchanged();
+            let known = self.context.directory.members().await;
+            if peers.iter().all(|peer| known.iter().any(|(member, _)| member == peer)) {
+                return;
+            }
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     async fn covers(&self, model: Digest, block_count: u32) -> bool {
         let candidates = self.context.directory.candidates(model, NUMERIC_CLASS).await;
         (0..block_count).all(|block| {

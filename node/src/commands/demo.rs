@@ -37,6 +37,9 @@ pub struct Args {
     /// What to ask.
     #[arg(long, default_value = "What is the capital of France?")]
     prompt: String,
+    /// Take the prompt as it is, without the model's chat template.
+    #[arg(long)]
+    raw: bool,
     #[command(flatten)]
     sampling: SamplingArgs,
     /// Where to keep the proof; by default in the cache folder.
@@ -85,10 +88,7 @@ pub async fn run(args: Args) -> Result<bool, DemoCommandError> {
     let demo = Demo::start(&spec).await.map_err(because("the consortium did not start"))?;
     let request = Generate {
         model: args.model.clone(),
-        prompt: Prompt::Chat(vec![ChatMessage {
-            role: "user".to_owned(),
-            content: args.prompt.clone(),
-        }]),
+        prompt: prompt(&args),
         sampling,
         policy: String::new(),
         nonce: Bytes::new(),
@@ -103,6 +103,14 @@ pub async fn run(args: Args) -> Result<bool, DemoCommandError> {
     let genesis = demo.genesis;
     demo.shutdown().await;
     report(&args, genesis, &result?)
+}
+
+fn prompt(args: &Args) -> Prompt {
+    let content = args.prompt.clone();
+    if args.raw {
+        return Prompt::Raw(content);
+    }
+    Prompt::Chat(vec![ChatMessage { role: "user".to_owned(), content }])
 }
 
 async fn ask(args: &Args, demo: &Demo, request: Generate) -> Result<Finished, DemoCommandError> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use comity_protocol::{
-    bundle::{Bundle, verify},
+    bundle::{Bundle, BundleError, verify},
     id::Digest,
     receipt::{FinishReason, Opening, Receipt},
     refusal::Cause,
@@ -19,18 +19,30 @@ use crate::{ledger::LedgerError, model::NUMERIC_CLASS};
 /// Name of the sampler's specification.
 const SAMPLER: &str = comity_protocol::sampler::NAME;
 
+/// Why a request has no proof.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CloseError {
+    /// The receipt was not signed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The bundle could not be packed.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+}
+
 impl Context {
     /// Signs the receipt, makes it durable and returns the bundle's bytes.
     ///
     /// # Errors
-    /// [`LedgerError`] if the log takes nothing more; there is no proof then.
+    /// [`CloseError`] if the log takes nothing more or the answer is too long for a bundle; there is
+    /// no proof then.
     pub(super) async fn bundle(
         &self,
         job: &Job,
         ending: Ending,
         text: String,
         open_record: Signed,
-    ) -> Result<Bytes, LedgerError> {
+    ) -> Result<Bytes, CloseError> {
         let opening = Opening {
             salt: job.salt.clone(),
             prompt: ending.prompt,
@@ -73,7 +85,7 @@ impl Context {
             opening: Some(opening),
             acknowledgement: None,
         };
-        let bytes: Bytes = bundle.encode().into();
+        let bytes: Bytes = bundle.seal()?.into();
         // Nobody should hear of a flaw in their proof from a stranger.
         if let Err(error) = verify(&bytes, &self.charter) {
             warn!(%error, "the bundle of this session does not verify");
