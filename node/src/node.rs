@@ -11,11 +11,11 @@ use std::{
 };
 
 use comity_protocol::{
-    charter::{CharterError, SignedCharter},
-    time::ValidityError,
+    charter::{Charter, CharterError, SignedCharter},
     id::{Digest, PeerKey, SessionId},
     request::Generate,
     signed::Signed,
+    time::ValidityError,
 };
 use tokio::{sync::Semaphore, task::JoinError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -174,28 +174,13 @@ impl Node {
         let store = tokio::task::spawn_blocking(move || Store::open(&folder, source)).await??;
         let key = keys::load_or_create(&setup.data_dir.join(KEY_FILE))?;
         let token_file = setup.data_dir.join(TOKEN_FILE);
-        let token = Token::new(&*keys::load_or_create(&token_file)?.seed());
+        let token = Token::new(&keys::load_or_create(&token_file)?.seed());
         let me = key.public();
 
         let directory =
             Directory::spawn(rules.clone(), charter, clock, &tasks, cancel.child_token());
-        for roster in &setup.rosters {
-            let inserted = directory.insert_roster(roster.clone()).await;
-            inserted.map_err(|error| StartError::Roster(error.to_string()))?;
-        }
-        let member = directory.member(me).await.ok_or(StartError::NotListed(me))?;
-        if let Some(expected) = setup.institution.filter(|it| *it != member.institution) {
-            return Err(StartError::Institution { expected, got: member.institution });
-        }
-
-        let specs = setup.models;
-        let models = tokio::task::spawn_blocking(move || Models::load(&specs)).await??;
-        for serving in &models.serving {
-            if !rules.allows_model(&serving.digest) {
-                let (name, digest) = (serving.manifest.name.clone(), serving.digest);
-                return Err(StartError::ModelNotAllowed { name, digest });
-            }
-        }
+        enlist(&directory, me, &setup.rosters, setup.institution).await?;
+        let models = load(setup.models, &rules).await?;
         let executor = Executor::spawn(models.loaded).map_err(StartError::Task)?;
 
         let data_config = DataConfig { listen: setup.data_listen, key: key.clone() };
@@ -315,10 +300,11 @@ impl Node {
         let mut changes = self.context.directory.changes();
         loop {
             changes.mark_unchanged();
-            for (digest, model) in &self.context.homes {
-                if model.name == name && self.covers(*digest, model.manifest.block_count).await {
-                    return;
-                }
+            let mut homes = self.context.homes.iter();
+            if let Some((digest, model)) = homes.find(|(_, model)| model.name == name)
+                && self.covers(*digest, model.manifest.block_count).await
+            {
+                return;
             }
             if changes.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -368,5 +354,36 @@ impl Node {
             warn!(%error, "the index is rebuilt at the next start");
         }
         log.close().await;
+    }
+}
+
+/// Takes in the rosters known at the start and checks that this node is on one of them.
+async fn enlist(
+    directory: &Directory,
+    me: PeerKey,
+    rosters: &[Signed],
+    institution: Option<String>,
+) -> Result<(), StartError> {
+    for roster in rosters {
+        let inserted = directory.insert_roster(roster.clone()).await;
+        inserted.map_err(|error| StartError::Roster(error.to_string()))?;
+    }
+    let member = directory.member(me).await.ok_or(StartError::NotListed(me))?;
+    match institution.filter(|it| *it != member.institution) {
+        Some(expected) => Err(StartError::Institution { expected, got: member.institution }),
+        None => Ok(()),
+    }
+}
+
+/// Loads the models off the async threads and checks that the charter allows them.
+async fn load(specs: Vec<ModelSpec>, rules: &Charter) -> Result<Models, StartError> {
+    let models = tokio::task::spawn_blocking(move || Models::load(&specs)).await??;
+    let refused = models.serving.iter().find(|serving| !rules.allows_model(&serving.digest));
+    match refused {
+        Some(serving) => Err(StartError::ModelNotAllowed {
+            name: serving.manifest.name.clone(),
+            digest: serving.digest,
+        }),
+        None => Ok(models),
     }
 }

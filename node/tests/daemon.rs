@@ -1,5 +1,7 @@
 //! The binary as its users run it: real processes, real files, real signals.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},
@@ -152,8 +154,17 @@ impl Daemon {
         let (node, token) =
             (self.ready["client"].as_str().unwrap(), self.ready["token_file"].as_str().unwrap());
         let mut arguments = vec![
-            "generate", "--node", node, "--token", token, "--model", "tiny", "--raw", "--json",
-            "--max-tokens", "8",
+            "generate",
+            "--node",
+            node,
+            "--token",
+            token,
+            "--model",
+            "tiny",
+            "--raw",
+            "--json",
+            "--max-tokens",
+            "8",
         ];
         arguments.extend(extra);
         arguments.push("the cat sat");

@@ -1,5 +1,7 @@
 //! Answers: the same on any split, proved, and leaving nothing behind.
 
+use std::io::Write as _;
+
 use comity_node::commands::pull;
 use comity_protocol::{
     receipt::{FinishReason, Sampling},
@@ -37,7 +39,8 @@ async fn the_default_model_names_paris_on_one_and_three_stages() {
     let file = match pulled {
         Ok(file) => file,
         Err(error) if std::env::var("COMITY_OFFLINE").is_ok_and(|offline| offline == "1") => {
-            println!("SKIPPED: the default model cannot be had: {error}");
+            writeln!(std::io::stderr(), "SKIPPED: the default model cannot be had: {error}")
+                .unwrap();
             return;
         }
         Err(error) => panic!("the default model cannot be had (COMITY_OFFLINE=1 skips): {error}"),

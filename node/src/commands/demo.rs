@@ -217,10 +217,10 @@ fn keep(path: Option<&Path>, finished: &Finished) -> Result<PathBuf, DemoCommand
         Some(path) => path.to_owned(),
         None => {
             let cache = Cache::user().map_err(because("cache folder"))?;
-            let session = finished.started.as_ref().map_or_else(
-                || "unopened".to_owned(),
-                |started| started.session.to_string(),
-            );
+            let session = finished
+                .started
+                .as_ref()
+                .map_or_else(|| "unopened".to_owned(), |started| started.session.to_string());
             cache.receipt(&session)
         }
     };

@@ -15,7 +15,9 @@ use crate::{
 
 /// What `comity up` is told.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  comity up --config comity.toml\n  comity up --example > comity.toml")]
+#[command(
+    after_help = "Examples:\n  comity up --config comity.toml\n  comity up --example > comity.toml"
+)]
 pub struct Args {
     /// The node's configuration.
     #[arg(long, default_value = "comity.toml")]
@@ -51,8 +53,8 @@ pub enum UpError {
         source: comity_protocol::wire::DecodeError,
     },
     /// The node did not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
+    #[error("the node did not start")]
+    Start(#[source] Box<StartError>),
     /// No signal could be waited for.
     #[error("the system lets the node wait for no signal")]
     Signal(#[source] std::io::Error),
@@ -71,7 +73,7 @@ pub async fn run(args: Args) -> Result<Outcome, UpError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(UpError::Signal)?;
     let config = Config::load(&args.config)?;
     let node = tokio::select! {
-        node = Node::spawn(setup(config)?) => node?,
+        node = Node::spawn(setup(config)?) => node.map_err(|error| UpError::Start(error.into()))?,
         _ = terminate.recv() => return Ok(Outcome::Incomplete),
         _ = interrupt.recv() => return Ok(Outcome::Incomplete),
     };

@@ -4,7 +4,10 @@
 mod driver;
 mod error;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use comity_protocol::{
@@ -21,7 +24,7 @@ use comity_protocol::{
     time::Timestamp,
 };
 pub use error::GenerateError;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument as _, info_span};
 
@@ -75,21 +78,8 @@ impl Context {
         let max_tokens = generate.sampling.max_tokens;
         let positions_max = positions(&model, prompt.len(), max_tokens)?;
         let now = self.clock.now();
-        let manifest = &model.manifest;
-        let candidates = self.directory.candidates(digest, NUMERIC_CLASS).await;
         let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
-        let route = plan(
-            &RouteRequest {
-                block_count: manifest.block_count,
-                policy: &policy,
-                home: self.me,
-                institution: &home.institution,
-                stages_min: generate.stages_min,
-                positions: positions_max.into(),
-            },
-            &candidates,
-            |_, _| std::time::Duration::ZERO,
-        )?;
+        let route = self.route(&model, digest, &policy, positions_max, generate.stages_min).await?;
         let (session, salt) = random()?;
         let open = Open {
             session,
@@ -130,20 +120,52 @@ impl Context {
             sampler,
             max_tokens,
             ends: model.tokenizer.ends().to_vec(),
-            row_bytes: manifest.hidden_bytes(),
+            row_bytes: model.manifest.hidden_bytes(),
         };
+        Ok(self.start(job, request, started, slot))
+    }
+
+    /// Drives a session in a task of its own.
+    fn start(
+        self: &Arc<Self>,
+        job: Job,
+        request: Request,
+        started: Started,
+        slot: OwnedSemaphorePermit,
+    ) -> Generation {
         let (sender, events) = mpsc::channel(CLIENT_EVENTS);
         let cancel = CancellationToken::new();
         let driver = Driver::new(self.clone(), job, request, sender, cancel.clone());
-        let span = info_span!("home", session = %session.short());
-        self.tasks.spawn(
-            async move {
-                driver.run(started).await;
-                drop(slot);
-            }
-            .instrument(span),
-        );
-        Ok(Generation { events, _cancel: cancel.drop_guard() })
+        let span = info_span!("home", session = %started.session.short());
+        let task = async move {
+            driver.run(started).await;
+            drop(slot);
+        };
+        self.tasks.spawn(task.instrument(span));
+        Generation { events, _cancel: cancel.drop_guard() }
+    }
+
+    /// The cheapest route that the policy permits. Latencies between nodes are not measured yet and
+    /// count as equal.
+    async fn route(
+        &self,
+        model: &HomeModel,
+        digest: Digest,
+        policy: &Policy,
+        positions: u32,
+        stages_min: u32,
+    ) -> Result<Route, GenerateError> {
+        let candidates = self.directory.candidates(digest, NUMERIC_CLASS).await;
+        let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
+        let request = RouteRequest {
+            block_count: model.manifest.block_count,
+            policy,
+            home: self.me,
+            institution: &home.institution,
+            stages_min,
+            positions: positions.into(),
+        };
+        Ok(plan(&request, &candidates, |_, _| Duration::ZERO)?)
     }
 
     fn home_model(&self, name: &str) -> Result<(Digest, HomeModel), GenerateError> {

@@ -57,6 +57,22 @@ impl Row {
     }
 }
 
+/// Unpacks blocks of 32 elements that start with an f16 scale; `$fill` returns quants and minimum.
+///
+/// A macro over plain loops and arrays by value: function values and array adapters are not inlined
+/// where the wide instructions are on, which costs more than half of the speed.
+macro_rules! blocks_of_32 {
+    ($bytes:ident, $row:ident, $size:literal, $fill:ident) => {{
+        let quants = $row.quants.as_chunks_mut::<32>().0.iter_mut();
+        let outputs = quants.zip($row.scales.iter_mut().zip(&mut $row.minimums));
+        let blocks = $bytes.as_chunks::<$size>().0.iter();
+        for (block, (quants, (scale, minimum))) in blocks.zip(outputs) {
+            *scale = f16_at(block, 0);
+            (*quants, *minimum) = $fill(block);
+        }
+    }};
+}
+
 /// Unpacks `bytes`, one whole row of `kind`, into `row`.
 #[inline(always)]
 pub(super) fn unpack(kind: GgmlType, bytes: &[u8], row: &mut Row) {
@@ -72,35 +88,17 @@ pub(super) fn unpack(kind: GgmlType, bytes: &[u8], row: &mut Row) {
                 *out = widen(u16::from_le_bytes(*bytes));
             }
         }
-        GgmlType::Q4_0 => blocks_of_32::<18>(bytes, row, q4_0),
-        GgmlType::Q4_1 => blocks_of_32::<20>(bytes, row, q4_1),
-        GgmlType::Q5_0 => blocks_of_32::<22>(bytes, row, q5_0),
-        GgmlType::Q5_1 => blocks_of_32::<24>(bytes, row, q5_1),
-        GgmlType::Q8_0 => blocks_of_32::<34>(bytes, row, q8_0),
+        GgmlType::Q4_0 => blocks_of_32!(bytes, row, 18, q4_0),
+        GgmlType::Q4_1 => blocks_of_32!(bytes, row, 20, q4_1),
+        GgmlType::Q5_0 => blocks_of_32!(bytes, row, 22, q5_0),
+        GgmlType::Q5_1 => blocks_of_32!(bytes, row, 24, q5_1),
+        GgmlType::Q8_0 => blocks_of_32!(bytes, row, 34, q8_0),
         GgmlType::Q4K => q4k_or_q5k::<144>(bytes, row),
         GgmlType::Q5K => q4k_or_q5k::<176>(bytes, row),
         GgmlType::Q6K => q6k(bytes, row),
         GgmlType::Q2K | GgmlType::Q3K => {
             unreachable!("`Rows::supports` keeps these kinds from this module")
         }
-    }
-}
-
-/// Blocks of 32 elements that start with an f16 scale; `fill` returns quants and minimum.
-///
-/// Blocks go through arrays by value, so that the compiler sees no aliasing and vectorises; `fill`
-/// is a function, not a closure, so that it is inlined where the wide instructions are on.
-#[inline(always)]
-fn blocks_of_32<const BYTES: usize>(
-    bytes: &[u8],
-    row: &mut Row,
-    fill: impl Fn(&[u8; BYTES]) -> ([i8; 32], f32),
-) {
-    let quants = row.quants.as_chunks_mut::<32>().0.iter_mut();
-    let outputs = quants.zip(row.scales.iter_mut().zip(&mut row.minimums));
-    for (block, (quants, (scale, minimum))) in bytes.as_chunks::<BYTES>().0.iter().zip(outputs) {
-        *scale = f16_at(block, 0);
-        (*quants, *minimum) = fill(block);
     }
 }
 
@@ -126,7 +124,12 @@ fn q5_1(block: &[u8; 24]) -> ([i8; 32], f32) {
 
 #[inline(always)]
 fn q8_0(block: &[u8; 34]) -> ([i8; 32], f32) {
-    (part::<32>(block, 2).map(u8::cast_signed), 0.0)
+    let bytes: [u8; 32] = part(block, 2);
+    let mut quants = [0; 32];
+    for i in 0..32 {
+        quants[i] = bytes[i].cast_signed();
+    }
+    (quants, 0.0)
 }
 
 /// `N` bytes of a block from `from` on.
