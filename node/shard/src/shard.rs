@@ -394,11 +394,16 @@ impl Shard {
         let mut rows = hidden.to_vec();
         let first = (session.range.start() - self.range.start()) as usize;
         let blocks = &self.blocks[first..][..session.range.len() as usize];
-        for (slot, block) in blocks.iter().enumerate() {
-            if let Err(error) = block.forward(&mut session.cache, slot, start, &mut rows) {
-                session.cache.truncate(start);
-                return Err(error.into());
-            }
+        // One entry into the thread pool per step: each product would else wake it anew.
+        let passed = rayon::scope(|_| {
+            let mut blocks = blocks.iter().enumerate();
+            blocks.try_for_each(|(slot, block)| {
+                block.forward(&mut session.cache, slot, start, &mut rows)
+            })
+        });
+        if let Err(error) = passed {
+            session.cache.truncate(start);
+            return Err(error.into());
         }
         if let Some(position) = first_not_finite(&rows, start, hidden_size) {
             session.cache.truncate(start);

@@ -1,7 +1,9 @@
 //! Promise P8: a position's bytes do not depend on the cut, the chunks or the thread count.
 
+use comity_protocol::{block::BlockRange, id::SessionId};
+
 use super::{Fixture, SESSION, bits, tokens};
-use crate::fixture::BLOCKS;
+use crate::{fixture::BLOCKS, shard::OpenSessionError};
 
 /// Every way to cut the blocks into one to four stages: each stage's end.
 fn cuts() -> Vec<Vec<u32>> {
@@ -72,4 +74,22 @@ fn p8_the_thread_count_does_not_change_bytes() {
     for threads in [2, 3, 5] {
         assert!(run(threads) == one, "{threads} threads change bytes");
     }
+}
+
+#[test]
+fn p8_a_session_over_some_of_a_shards_blocks_equals_a_shard_of_just_those() {
+    let fixture = Fixture::gemma3();
+    let rows = fixture.home().embed(&tokens(40)).unwrap();
+    let expected = bits(&fixture.shard(2, 5).forward(&SESSION, 0, &rows).unwrap());
+    let mut whole = fixture.shard(0, BLOCKS);
+    let (id, range) = (SessionId([8; 16]), BlockRange::new(2, 5).unwrap());
+    whole.open_session_over(id, range, 64).unwrap();
+    assert_eq!(whole.session_range(&id), Some(range));
+    assert!(bits(&whole.forward(&id, 0, &rows).unwrap()) == expected);
+    whole.close_session(&SESSION);
+    whole.close_session(&id);
+    assert_eq!((whole.kv_reserved(), whole.kv_bytes()), (0, 0));
+    let mut part = fixture.shard(2, 4);
+    let refused = OpenSessionError::Range { range, held: BlockRange::new(2, 4).unwrap() };
+    assert_eq!(part.open_session_over(id, range, 64), Err(refused));
 }
