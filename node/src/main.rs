@@ -77,10 +77,7 @@ fn main() -> ExitCode {
 async fn dispatch(command: Command) -> anyhow::Result<Outcome> {
     // Boxed: each command's future is large, and only one of them lives.
     Ok(match command {
-        Command::Demo(args) => {
-            let good = Box::pin(demo::run(args)).await?;
-            if good { Outcome::Done } else { Outcome::Failed }
-        }
+        Command::Demo(args) => Box::pin(demo::run(args)).await?,
         Command::Up(args) => Box::pin(up::run(args)).await?,
         Command::Generate(args) => Box::pin(generate::run(args)).await?,
         Command::Chat(args) => Box::pin(chat::run(args)).await?,

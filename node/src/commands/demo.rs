@@ -17,10 +17,10 @@ use comity_protocol::{
 use comity_shard::ModelFile;
 use serde_json::{Value, json};
 
-use super::{pull, sampling::SamplingArgs};
+use super::{Outcome, print, print_json, pull, sampling::SamplingArgs};
 use crate::{
     cache::Cache,
-    demo::{Demo, DemoSpec},
+    demo::{Demo, DemoSpec, NODES_MAX},
 };
 
 /// What `comity demo` is told.
@@ -29,7 +29,7 @@ use crate::{
     rivers\"\n  comity demo --prompt \"What is the capital of France?\" --temperature 0 --json")]
 pub struct Args {
     /// Nodes, each of an institution of its own.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=i64::from(NODES_MAX)))]
     nodes: u32,
     /// Name of a model, or path of a GGUF file.
     #[arg(long, default_value = pull::DEFAULT)]
@@ -65,11 +65,11 @@ fn because<E: std::error::Error + Send + Sync + 'static>(
     move |source| DemoCommandError { context, source: Box::new(source) }
 }
 
-/// Runs the demonstration; `true` if the answer ended well and its proof holds.
+/// Runs the demonstration; done if the answer ended well and its proof holds.
 ///
 /// # Errors
 /// [`DemoCommandError`]; nodes and their folders are gone then.
-pub async fn run(args: Args) -> Result<bool, DemoCommandError> {
+pub async fn run(args: Args) -> Result<Outcome, DemoCommandError> {
     let sampling = args.sampling.sampling().map_err(because("sampling"))?;
     let path = pull::ensure_model(&args.model, pull::for_people(args.json))
         .await
@@ -142,7 +142,7 @@ async fn ask(args: &Args, demo: &Demo, request: Generate) -> Result<Finished, De
     Ok(finished)
 }
 
-fn report(args: &Args, genesis: Digest, finished: &Finished) -> Result<bool, DemoCommandError> {
+fn report(args: &Args, genesis: Digest, finished: &Finished) -> Result<Outcome, DemoCommandError> {
     let verdict = verify(&finished.bundle, &genesis);
     let path = keep(args.receipt.as_deref(), finished)?;
     let verified = verdict.as_ref().is_ok_and(|report| report.complete);
@@ -164,7 +164,7 @@ fn report(args: &Args, genesis: Digest, finished: &Finished) -> Result<bool, Dem
             "witnessed": false,
             "genesis": genesis.to_string(),
         });
-        print(&format!("{object}\n"));
+        print_json(&object);
     } else {
         print(&format!(
             "\n{} tokens, {rate:.1} tokens/s, first after {:.0} ms\n",
@@ -181,7 +181,7 @@ fn report(args: &Args, genesis: Digest, finished: &Finished) -> Result<bool, Dem
         }
         print(&format!("check it: comity verify {} --genesis {genesis}\n", path.display()));
     }
-    Ok(verified && well)
+    Ok(if verified && well { Outcome::Done } else { Outcome::Failed })
 }
 
 fn route(started: &Started) -> String {

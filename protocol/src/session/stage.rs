@@ -89,7 +89,7 @@ pub enum Output {
 /// One session at one stage.
 #[derive(Debug)]
 pub struct Stage {
-    pub(super) open: Open,
+    open: Open,
     signed: Signed,
     index: u32,
     identity: Identity,

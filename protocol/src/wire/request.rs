@@ -3,8 +3,8 @@
 use super::{DecodeError, bytes, id, list, pb, required, text, wire, within};
 use crate::{
     limits::{
-        BUNDLE_BYTES_MAX, EVENT_BYTES_MAX, MESSAGES_MAX, NAME_BYTES_MAX, REQUEST_BYTES_MAX,
-        STAGES_MAX, TEXT_BYTES_MAX,
+        BUNDLE_BYTES_MAX, EVENT_BYTES_MAX, MESSAGES_MAX, NAME_BYTES_MAX, NONCE_BYTES_MAX,
+        REQUEST_BYTES_MAX, STAGES_MAX, TEXT_BYTES_MAX,
     },
     request::{
         ChatMessage, ClientEvent, ClientRequest, Finished, Generate, Prompt, Refused, RequestKind,
@@ -14,9 +14,6 @@ use crate::{
 
 wire!(ClientRequest, pb::ClientRequest, REQUEST_BYTES_MAX);
 wire!(ClientEvent, pb::ClientEvent, EVENT_BYTES_MAX);
-
-/// Bytes of a client's nonce.
-const NONCE_BYTES_MAX: usize = 32;
 
 impl From<&ClientRequest> for pb::ClientRequest {
     fn from(request: &ClientRequest) -> Self {
