@@ -232,14 +232,8 @@ fn keep(path: Option<&Path>, finished: &Finished) -> Result<PathBuf, DemoCommand
 }
 
 /// Progress for people, on standard error so that the answer can be piped.
-#[expect(clippy::print_stderr, reason = "a command talks to its user")]
 fn note(args: &Args, text: &str) {
     if !args.json {
-        eprintln!("{text}");
+        super::note(text);
     }
-}
-
-#[expect(clippy::print_stdout, reason = "a command talks to its user")]
-fn print(text: &str) {
-    print!("{text}");
 }
