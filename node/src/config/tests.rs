@@ -1,3 +1,5 @@
+//! Configuration files that are taken, and those that are refused.
+
 use super::*;
 
 const MINIMAL: &str = "institution = 'a'\ncharter = 'c'\nroster = '/r'\n";

@@ -1,3 +1,5 @@
+//! The directory actor: what it believes, tells and forgets.
+
 use std::time::Duration;
 
 use comity_protocol::{

@@ -1,3 +1,5 @@
+//! Key files: made once, never shared, never overwritten.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;

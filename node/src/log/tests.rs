@@ -1,3 +1,5 @@
+//! The log under crashes, torn tails and full disks.
+
 use std::{io::Write, sync::mpsc as std_mpsc};
 
 use super::{

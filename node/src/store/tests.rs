@@ -1,3 +1,5 @@
+//! The index, and its rebuilding from the log.
+
 use comity_protocol::{signed::NodeKey, time::Timestamp};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Control planes that meet on loopback.
+
 use std::{convert::Infallible, time::Duration};
 
 use comity_protocol::{directory::Hello, id::Digest, wire::Wire as _};

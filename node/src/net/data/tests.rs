@@ -1,3 +1,5 @@
+//! Links between data planes on loopback.
+
 use std::{collections::HashSet, net::Ipv4Addr};
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Certificates and the peers they prove.
+
 use super::*;
 
 #[test]
