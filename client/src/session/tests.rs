@@ -11,6 +11,9 @@ use quinn::VarInt;
 use super::*;
 use crate::fake::{self, Exchange, Fake, finished, started, token};
 
+/// How long the other end of a loopback connection may take before the test fails.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 fn cancelled() -> VarInt {
     VarInt::from_u32(Cause::Cancelled.code().into())
 }
@@ -78,7 +81,7 @@ async fn dropped_generation_stops_the_request_on_the_node() {
     generation.next().await.unwrap().unwrap();
     drop(generation);
     // The connection stays open meanwhile: the node learns of it from the stream alone.
-    stopped.await.unwrap();
+    tokio::time::timeout(PATIENCE, stopped).await.expect("the node hears of it").unwrap();
     client.close().await;
     fake.join().await;
 }
