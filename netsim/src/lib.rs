@@ -1,1 +1,7 @@
-//! Placeholder.
+//! Virtual time, links and faults around the state machines of Comity. Not a network: nothing here
+//! reads a clock or a socket, and the same seed gives the same run.
+
+pub mod clock;
+pub mod event;
+pub mod link;
+pub mod random;
