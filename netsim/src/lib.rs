@@ -4,4 +4,6 @@
 pub mod clock;
 pub mod event;
 pub mod link;
+pub mod mesh;
+pub mod model;
 pub mod random;

@@ -1,0 +1,53 @@
+//! The consortium every simulation runs in: keys, members, manifest. Not its faults.
+
+use std::collections::BTreeSet;
+
+use comity_protocol::{
+    directory::Member,
+    id::{Digest, PeerKey},
+    manifest::Manifest,
+    roster::Role,
+    signed::NodeKey,
+};
+
+use crate::model::{HIDDEN, VOCAB};
+
+pub(super) const CHARTER: Digest = Digest([9; 32]);
+pub(super) const CLASS: &str = "toy";
+/// Most nodes: home and four stages.
+const NODES: u8 = 5;
+/// Blocks of the toy model.
+const BLOCKS: u32 = 8;
+
+/// Node 0 is home, node `i + 1` stage `i`.
+pub(super) fn key(node: usize) -> NodeKey {
+    NodeKey::from_seed(&[u8::try_from(node).unwrap_or(u8::MAX); 32])
+}
+
+pub(super) fn member(peer: &PeerKey) -> Option<Member> {
+    let node = (0..NODES).find(|node| key(usize::from(*node)).public() == *peer)?;
+    let country = "DE".parse().ok()?;
+    Some(Member {
+        institution: format!("inst-{node}"),
+        jurisdiction: country,
+        parent_country: country,
+        roles: BTreeSet::from([Role::Home, Role::Stage]),
+    })
+}
+
+pub(super) fn manifest() -> Manifest {
+    Manifest {
+        name: "toy".into(),
+        architecture: "toy".into(),
+        block_count: BLOCKS,
+        hidden_size: u32::try_from(HIDDEN).unwrap_or(0),
+        vocab_size: VOCAB,
+        context_length: 1_024,
+        embed: Digest([1; 32]),
+        blocks: vec![Digest([2; 32]); BLOCKS as usize],
+        head: Digest([3; 32]),
+        tokenizer: Digest([4; 32]),
+        chat_template: Digest([5; 32]),
+        config: Digest([6; 32]),
+    }
+}

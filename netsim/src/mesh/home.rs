@@ -1,0 +1,129 @@
+//! Drives home's machine. Not its decisions.
+
+use std::time::Duration;
+
+use comity_protocol::{
+    commitment::Salt,
+    id::SessionId,
+    policy::Policy,
+    route::RouteStage,
+    sampler::Sampler,
+    session::{
+        Open,
+        home::{Ending, Home, Input, Output, Request},
+    },
+    signed::Domain,
+};
+
+use super::{
+    Event, Message, Scenario, World,
+    consortium::{CHARTER, CLASS, key, manifest},
+};
+use crate::{clock::Instant, event::Ticket, model};
+
+/// How long home gives a session.
+pub(super) const DEADLINE: Duration = Duration::from_secs(60);
+/// One embedding, head or durable write.
+const WORK: Duration = Duration::from_micros(300);
+
+#[derive(Debug)]
+pub(super) struct HomeNode {
+    machine: Home,
+    last: usize,
+    timer: Option<Ticket>,
+    pub(super) ending: Option<Box<Ending>>,
+    pub(super) tokens: Vec<u32>,
+    pub(super) ended: Instant,
+}
+
+impl HomeNode {
+    pub(super) fn start(world: &mut World, scenario: &Scenario) -> Result<Self, String> {
+        let manifest = manifest();
+        let stages = scenario.stages.iter().enumerate();
+        let stages = stages
+            .map(|(index, blocks)| RouteStage { peer: key(index + 1).public(), blocks: *blocks });
+        let open = Open {
+            session: SessionId([7; 16]),
+            manifest: manifest.digest(),
+            stages: stages.collect(),
+            positions_max: manifest.context_length,
+            policy: Policy::open(Policy::OPEN),
+            salt: Salt::new([8; 32]),
+            deadline: world.now.timestamp() + DEADLINE,
+            numeric_class: CLASS.into(),
+        };
+        let signed =
+            key(0).sign(Domain::OPEN, &CHARTER, &open).map_err(|error| error.to_string())?;
+        let request = Request {
+            open,
+            signed,
+            charter: CHARTER,
+            prompt: scenario.prompt.clone(),
+            sampler: Sampler::new(&scenario.sampling).map_err(|error| error.to_string())?,
+            max_tokens: scenario.sampling.max_tokens,
+            ends: Vec::new(),
+            row_bytes: manifest.hidden_bytes(),
+        };
+        let mut outputs = Vec::new();
+        let machine = Home::new(world.now.timestamp(), request, &mut outputs);
+        let last = scenario.stages.len();
+        let (ending, tokens, ended) = (None, Vec::new(), Instant(0));
+        let mut home = Self { machine, last, timer: None, ending, tokens, ended };
+        home.perform(world, outputs);
+        Ok(home)
+    }
+
+    /// `back`: on the first hop, against the flow; else on the last.
+    pub(super) fn arrive(&mut self, world: &mut World, back: bool, message: Message) {
+        let input = match (back, message) {
+            (true, Some((frame, _))) => Input::First(frame),
+            (true, None) => Input::FirstLost,
+            (false, Some((frame, rows))) => Input::Return(frame, rows),
+            (false, None) => Input::ReturnLost,
+        };
+        self.handle(world, input);
+    }
+
+    pub(super) fn handle(&mut self, world: &mut World, input: Input) {
+        let mut outputs = Vec::new();
+        self.machine.handle(world.now.timestamp(), input, &mut outputs);
+        self.perform(world, outputs);
+    }
+
+    fn perform(&mut self, world: &mut World, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::AppendOpen => {
+                    world.after(WORK, Event::Home(Input::OpenDurable(Ok(()))));
+                }
+                Output::First(frame, rows) => {
+                    let sent = world.send(0, false, &frame, rows.as_ref());
+                    if rows.is_some() {
+                        world.queue.push(sent, Event::Home(Input::Sent));
+                    }
+                }
+                Output::Back(frame) => {
+                    world.send(self.last, true, &frame, None);
+                }
+                Output::Embed { start, tokens } => {
+                    if let Some(rows) = model::embeddings(&tokens) {
+                        world.after(WORK, Event::Home(Input::Embedded { start, result: Ok(rows) }));
+                    }
+                }
+                Output::Head { position, hidden } => {
+                    let logits = model::rows(&hidden).first().map(model::head).unwrap_or_default();
+                    world.after(WORK, Event::Home(Input::Logits { position, result: Ok(logits) }));
+                }
+                Output::Token { id, .. } => self.tokens.push(id),
+                Output::Ended(ending) => {
+                    self.ending = Some(ending);
+                    self.ended = world.now;
+                    world.close(0, false);
+                    world.close(self.last, true);
+                }
+            }
+        }
+        let due = self.machine.poll_timeout().map(Instant::of);
+        world.timer(&mut self.timer, due, Event::Home(Input::Timeout));
+    }
+}
