@@ -10,10 +10,7 @@ use comity_netsim::{
     model,
     random::Random,
 };
-use comity_protocol::{
-    block::BlockRange, limits::RECEIPT_INTERVAL, receipt::Sampling, refusal::Cause,
-    sampler::Sampler,
-};
+use comity_protocol::{block::BlockRange, receipt::Sampling, refusal::Cause, sampler::Sampler};
 
 const SEEDS: u64 = 400;
 const BLOCKS: u32 = 8;
@@ -22,10 +19,14 @@ const DEADLINE: Instant = Instant(60_000_000_000);
 
 fn scenario(seed: u64) -> Scenario {
     let mut random = Random::new(seed, 1_000);
-    let mut below = |bound: u32| u32::try_from(random.below(u64::from(bound))).unwrap();
+    let mut below =
+        |bound: u32| u32::try_from(random.below(u64::from(bound))).expect("below a u32");
     let count = 1 + below(4);
     let stages: Vec<_> = (0..count)
-        .map(|i| BlockRange::new(i * BLOCKS / count, (i + 1) * BLOCKS / count).unwrap())
+        .map(|i| {
+            BlockRange::new(i * BLOCKS / count, (i + 1) * BLOCKS / count)
+                .expect("at most as many stages as blocks")
+        })
         .collect();
     let paths = (0..=count)
         .map(|_| Path {
@@ -57,8 +58,8 @@ fn scenario(seed: u64) -> Scenario {
 }
 
 fn check(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
-    let sampler = Sampler::new(&scenario.sampling).unwrap();
-    let all = BlockRange::new(0, BLOCKS).unwrap();
+    let sampler = Sampler::new(&scenario.sampling).expect("parameters in bounds");
+    let all = BlockRange::new(0, BLOCKS).expect("not empty");
     let right = model::answer(all, &scenario.prompt, &sampler, scenario.sampling.max_tokens);
     let ending = outcome.ending.as_ref().ok_or("home never ended")?;
     let refusal = ending.refusal.as_ref();
@@ -105,7 +106,6 @@ fn every_session_gives_the_right_tokens_or_a_typed_refusal() {
         *if failed { &mut refused } else { &mut whole } += 1;
     }
     assert!(whole > SEEDS / 5 && refused > SEEDS / 5, "{whole} whole, {refused} refused");
-    assert!(RECEIPT_INTERVAL < 300, "long prompts cross a partial receipt");
 }
 
 #[test]
