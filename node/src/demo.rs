@@ -93,7 +93,7 @@ pub enum DemoError {
     #[error(transparent)]
     Range(#[from] BlockRangeError),
     /// A node did not start.
-    #[error("node {index} did not start: {source}")]
+    #[error("node {index} did not start")]
     Start {
         /// Counted from 0.
         index: u32,

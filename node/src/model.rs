@@ -46,7 +46,7 @@ pub struct ModelSpec {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadModelError {
     /// The file is no usable model.
-    #[error("{}: {source}", .file.display())]
+    #[error("{} cannot be used", .file.display())]
     Open {
         /// The file.
         file: PathBuf,
@@ -54,7 +54,7 @@ pub enum LoadModelError {
         source: OpenError,
     },
     /// The file could not be digested.
-    #[error("{}: {source}", .file.display())]
+    #[error("{} cannot be used", .file.display())]
     Read {
         /// The file.
         file: PathBuf,
@@ -62,7 +62,7 @@ pub enum LoadModelError {
         source: ReadError,
     },
     /// The weights could not be loaded.
-    #[error("{}: {source}", .file.display())]
+    #[error("{} cannot be used", .file.display())]
     Weights {
         /// The file.
         file: PathBuf,
@@ -70,7 +70,7 @@ pub enum LoadModelError {
         source: LoadError,
     },
     /// The tokenizer could not be loaded.
-    #[error("{}: {source}", .file.display())]
+    #[error("{} cannot be used", .file.display())]
     Tokenizer {
         /// The file.
         file: PathBuf,

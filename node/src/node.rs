@@ -81,10 +81,10 @@ pub enum StartError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The charter does not hold.
-    #[error("charter: {0}")]
+    #[error("the charter does not hold")]
     Charter(#[from] CharterError),
     /// The charter is not valid now.
-    #[error("charter: {0}")]
+    #[error("the charter is not valid now")]
     Validity(#[from] ValidityError),
     /// A roster does not hold.
     #[error("roster: {0}")]

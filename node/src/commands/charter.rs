@@ -74,6 +74,9 @@ pub enum CharterCommandError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A charter would be overwritten.
+    #[error("{0} exists; remove it first, or give another --out")]
+    Exists(PathBuf),
     /// The text is not as it should be.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -102,6 +105,10 @@ pub enum CharterCommandError {
 pub async fn run(command: Command) -> Result<Outcome, CharterCommandError> {
     match command {
         Command::New { text, out, key, json } => {
+            // Signatures gathered from others are not to be lost to a second run.
+            if out.exists() {
+                return Err(CharterCommandError::Exists(out));
+            }
             let name = text.display().to_string();
             let text = read_text(&text, TEXT_BYTES_MAX)?;
             let charter = text::parse(&name, &text, Clock::start().now())?;
