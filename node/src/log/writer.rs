@@ -70,8 +70,10 @@ impl<S: Storage> Writer<S> {
     pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         let mut closing = None;
         while closing.is_none() {
-            let Some(mut message) = inbox.blocking_recv() else { break };
-            for _ in 0..BATCH_MAX {
+            let Some(message) = inbox.blocking_recv() else { break };
+            let mut next = Some(message);
+            let mut taken = 0;
+            while let Some(message) = next {
                 match message {
                     Message::Append(append) => self.take(append),
                     Message::Close(reply) => {
@@ -79,8 +81,9 @@ impl<S: Storage> Writer<S> {
                         break;
                     }
                 }
-                let Ok(next) = inbox.try_recv() else { break };
-                message = next;
+                taken += 1;
+                // Nothing is received that this batch does not take: it would be lost.
+                next = if taken < BATCH_MAX { inbox.try_recv().ok() } else { None };
             }
             self.commit();
         }
