@@ -79,6 +79,7 @@ fn check(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
     }
     let cause = refusal.map(|refusal| refusal.cause);
     require(scenario.fault.is_some() || cause.is_none(), "refused without a fault")?;
+    require(cause != Some(Cause::Bug), "a peer's fault was taken for a fault of the program")?;
     match scenario.fault {
         Some(Fault::NotFinite(..)) => {
             require(matches!(cause, None | Some(Cause::NotFinite)), "NaN has another cause")

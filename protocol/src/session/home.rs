@@ -150,6 +150,8 @@ pub struct Home {
     next: u32,
     /// Chunks embedded or being embedded and not yet written.
     in_flight: u32,
+    /// Position whose hidden state was asked back and has not come.
+    awaited: Option<u32>,
     due: Timestamp,
 }
 
@@ -174,6 +176,7 @@ impl Home {
             sent: Chain::new(request.open.salt.clone()),
             next: 0,
             in_flight: 0,
+            awaited: None,
             due: now + OPEN_TIMEOUT,
             request,
         }
@@ -283,6 +286,9 @@ impl Home {
         // Only the last known token's hidden state is worth a trip home.
         let returned = u32::from(start + positions == self.known());
         self.due = now + STEP_TIMEOUT;
+        if returned == 1 {
+            self.awaited = Some(start + positions - 1);
+        }
         let step = Step { start, positions, returned, receipts: Vec::new() };
         outputs.push(Output::First(Frame::Step(step), Some(hidden)));
         Ok(())
@@ -326,13 +332,16 @@ impl Home {
             Phase::Closing(_) => return Ok(()),
             _ => return Err(self.last_refuses("step before the session was opened")),
         }
-        let expected = self.known() - 1;
-        if step.start != expected || self.sent.positions() != self.known() {
-            let detail = format!("step at {} returned, expected {expected}", step.start);
+        // Taken, so that a step that comes twice is the last stage's fault and not ours.
+        let Some(position) = self.awaited.take().filter(|position| *position == step.start) else {
+            let detail = format!("step at {} returned, which was not awaited", step.start);
             let last = self.stages().saturating_sub(1);
             return Err(Refusal::new(Cause::PositionMismatch, last, detail));
-        }
-        if hidden.positions() != 1 || hidden.row_bytes() != self.request.row_bytes {
+        };
+        if step.positions != 1
+            || hidden.positions() != 1
+            || hidden.row_bytes() != self.request.row_bytes
+        {
             return Err(self.last_refuses("tensor does not have the step's shape"));
         }
         if !hidden.is_finite() {
@@ -340,7 +349,7 @@ impl Home {
             return Err(Refusal::new(Cause::NotFinite, last, "returned values"));
         }
         self.due = now + STEP_TIMEOUT;
-        outputs.push(Output::Head { position: expected, hidden });
+        outputs.push(Output::Head { position, hidden });
         Ok(())
     }
 

@@ -200,6 +200,16 @@ fn what_no_honest_last_stage_sends_ends_the_session_with_its_cause() {
 }
 
 #[test]
+fn a_step_that_returns_twice_is_the_last_stages_fault() {
+    let (mut home, _) = running(vec![1, 2], 4);
+    prefill(&mut home, 2);
+    let step = Step { start: 1, positions: 1, returned: 1, receipts: Vec::new() };
+    let outputs = feed(&mut home, Input::Return(Frame::Step(step), Some(rows(1, 3.0))));
+    let refusal = ending(&outputs).refusal.clone().expect("refused");
+    assert_eq!((refusal.cause, refusal.stage), (Cause::PositionMismatch, 1));
+}
+
+#[test]
 fn a_silent_ring_times_out_and_says_what_was_waited_for() {
     let (mut home, _) = running(vec![1], 4);
     let due = home.poll_timeout().expect("a running session has a timeout");
