@@ -16,6 +16,8 @@ pub struct Path {
     pub delay: Duration,
     /// Bytes per second; at least one.
     pub bandwidth: u64,
+    /// Bytes that may wait before the path; what comes on top is dropped, and sent again later.
+    pub queue: u64,
     /// Greatest extra delay of one message.
     pub jitter: Duration,
     /// Lost segments of a million; below a million.
@@ -58,9 +60,14 @@ impl Link {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let ns = u128::from(bytes) * 1_000_000_000 / u128::from(self.path.bandwidth.max(1));
         let busy = Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX));
+        let waiting = u128::from(self.free.0.saturating_sub(now.0));
+        let waiting = waiting * u128::from(self.path.bandwidth) / 1_000_000_000;
         let sent = self.free.max(now) + busy;
         self.free = sent;
         let mut arrives = sent + self.path.delay;
+        if waiting > u128::from(self.path.queue) {
+            arrives = arrives + self.path.retransmission;
+        }
         let jitter = u64::try_from(self.path.jitter.as_nanos()).unwrap_or(u64::MAX);
         if jitter > 0 {
             arrives = arrives + Duration::from_nanos(self.random.below(jitter));

@@ -32,6 +32,12 @@ pub enum Fault {
     Cut(usize, Instant),
     /// Stage stops acting at this time, its links staying up.
     Stall(usize, Instant),
+    /// Home vanishes at this time.
+    HomeDie(Instant),
+    /// Home stops acting at this time, its links staying up.
+    HomeStall(Instant),
+    /// Stage sends bytes that are no frame in place of its n-th step.
+    Garbage(usize, u32),
     /// Stage drops a row of its n-th step.
     Length(usize, u32),
     /// Stage sends NaN in its n-th step.
@@ -42,6 +48,20 @@ pub enum Fault {
     Repeat(usize, u32),
     /// Stage signs another input than it received.
     Receipt(usize),
+}
+
+impl Fault {
+    /// When it happens; `None` if it is bound to a step.
+    const fn at(self) -> Option<Instant> {
+        match self {
+            Self::Die(_, at)
+            | Self::Cut(_, at)
+            | Self::Stall(_, at)
+            | Self::HomeDie(at)
+            | Self::HomeStall(at) => Some(at),
+            _ => None,
+        }
+    }
 }
 
 /// One simulation.
@@ -57,6 +77,8 @@ pub struct Scenario {
     pub prompt: Vec<u32>,
     /// How the answer is drawn, and how long it is.
     pub sampling: Sampling,
+    /// How long home's record of the opening takes to be durable.
+    pub storage: Duration,
     /// What goes wrong.
     pub fault: Option<Fault>,
 }
@@ -64,12 +86,16 @@ pub struct Scenario {
 /// What a simulation left behind.
 #[derive(Debug)]
 pub struct Outcome {
-    /// How the session ended at home; `None` if it never did.
+    /// How the session ended at home; `None` if it never did, or home was gone before.
     pub ending: Option<Box<Ending>>,
     /// Tokens as they were given out.
     pub tokens: Vec<u32>,
     /// When home ended.
     pub ended: Instant,
+    /// Whether home sent a step before its record was durable.
+    pub leaked: bool,
+    /// When the last thing happened anywhere.
+    pub quiet: Instant,
     /// Surviving stages that were opened and never ended.
     pub left: Vec<usize>,
     /// KV positions reserved and freed at surviving stages.
@@ -148,21 +174,14 @@ pub fn run(scenario: &Scenario) -> Result<Outcome, String> {
     let count = scenario.stages.len();
     let links = (0..=count).map(|hop| [path(hop, 0), path(hop, 1)]).collect();
     let mut world = World { now: Instant(0), queue: Queue::default(), links, trace: Vec::new() };
-    if let Some(fault) = scenario.fault {
-        let (Fault::Die(_, at) | Fault::Cut(_, at) | Fault::Stall(_, at)) = fault else {
-            return drive(world, scenario, HomeNode::start);
-        };
+    if let Some((fault, at)) = scenario.fault.and_then(|fault| Some((fault, fault.at()?))) {
         world.queue.push(at, Event::Fault(fault));
     }
-    drive(world, scenario, HomeNode::start)
+    drive(world, scenario)
 }
 
-fn drive(
-    mut world: World,
-    scenario: &Scenario,
-    start: impl Fn(&mut World, &Scenario) -> Result<HomeNode, String>,
-) -> Result<Outcome, String> {
-    let mut home = start(&mut world, scenario)?;
+fn drive(mut world: World, scenario: &Scenario) -> Result<Outcome, String> {
+    let mut home = HomeNode::start(&mut world, scenario)?;
     let count = scenario.stages.len();
     let mut stages: Vec<_> = (0..count).map(|index| StageNode::new(index, scenario)).collect();
     while let Some((now, event)) = world.queue.pop() {
@@ -175,14 +194,17 @@ fn drive(
                 let to = if back { hop } else { (hop + 1) % (count + 1) };
                 let len = bytes.as_ref().map_or(0, |(head, _)| head.len());
                 world.trace.push((now, to, len));
-                let message = decode(bytes)?;
-                match to.checked_sub(1) {
-                    None => home.arrive(&mut world, back, message),
-                    Some(index) => stages[index].arrive(&mut world, back, message),
+                match (to.checked_sub(1), decode(bytes)) {
+                    (None, Ok(message)) => home.arrive(&mut world, back, message),
+                    (Some(index), Ok(message)) => stages[index].arrive(&mut world, back, message),
+                    (None, Err(error)) => home.refuse(&mut world, &error),
+                    (Some(index), Err(error)) => stages[index].refuse(&mut world, &error),
                 }
             }
             Event::Fault(Fault::Die(index, _)) => stages[index].die(&mut world),
             Event::Fault(Fault::Stall(index, _)) => stages[index].stall(),
+            Event::Fault(Fault::HomeDie(_)) => home.die(&mut world),
+            Event::Fault(Fault::HomeStall(_)) => home.stall(),
             Event::Fault(Fault::Cut(hop, _)) => {
                 world.links[hop].iter_mut().for_each(Link::cut);
                 for (node, back) in [(hop, true), ((hop + 1) % (count + 1), false)] {
@@ -199,6 +221,8 @@ fn drive(
     Ok(Outcome {
         left: alive().filter(|stage| stage.is_open()).map(|stage| stage.index).collect(),
         kv: alive().fold((0, 0), |(r, f), stage| (r + stage.kv.0, f + stage.kv.1)),
+        leaked: home.leaked,
+        quiet: world.now,
         ending: home.ending,
         tokens: home.tokens,
         ended: home.ended,
@@ -208,6 +232,7 @@ fn drive(
 
 type Message = Option<(Frame, Option<Hidden>)>;
 
+/// What a receiver makes of bytes; an error is its peer's fault.
 fn decode(bytes: Option<(Vec<u8>, Option<Vec<u8>>)>) -> Result<Message, String> {
     let Some((head, rows)) = bytes else { return Ok(None) };
     let frame = Frame::decode(&head).map_err(|error| error.to_string())?;

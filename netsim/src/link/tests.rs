@@ -8,6 +8,7 @@ fn link(jitter: u64, loss: u32) -> Link {
     let path = Path {
         delay: Duration::from_millis(10),
         bandwidth: 1_000_000,
+        queue: u64::MAX,
         jitter: Duration::from_millis(jitter),
         loss,
         retransmission: Duration::from_millis(200),
@@ -33,4 +34,14 @@ fn jitter_and_loss_delay_messages_but_never_reorder_them() {
         (0..200).map(|i| link.send(Instant(i * MS), 100).unwrap().arrives).collect();
     assert!(times.is_sorted());
     assert!(times.iter().any(|at| at.0 > 400 * MS), "a loss costs a timeout");
+}
+
+#[test]
+fn what_finds_the_queue_full_comes_a_retransmission_later() {
+    let mut link = link(0, 0);
+    link.path.queue = 10_000;
+    let mut arrives = || link.send(Instant(0), 10_000).unwrap().arrives;
+    assert_eq!(arrives(), Instant(20 * MS), "nothing waits");
+    assert_eq!(arrives(), Instant(30 * MS), "as much waits as may");
+    assert_eq!(arrives(), Instant(240 * MS), "more waits than may");
 }

@@ -6,6 +6,7 @@ use comity_protocol::{
     commitment::Salt,
     id::SessionId,
     policy::Policy,
+    refusal::{Cause, Refusal},
     route::RouteStage,
     sampler::Sampler,
     session::{
@@ -23,13 +24,18 @@ use crate::{clock::Instant, event::Ticket, model};
 
 /// How long home gives a session.
 pub(super) const DEADLINE: Duration = Duration::from_secs(60);
-/// One embedding, head or durable write.
+/// One embedding or head.
 const WORK: Duration = Duration::from_micros(300);
 
 #[derive(Debug)]
 pub(super) struct HomeNode {
     machine: Home,
     last: usize,
+    storage: Duration,
+    durable: bool,
+    silent: bool,
+    /// Whether a step left before the record was durable.
+    pub(super) leaked: bool,
     timer: Option<Ticket>,
     pub(super) ending: Option<Box<Ending>>,
     pub(super) tokens: Vec<u32>,
@@ -68,9 +74,28 @@ impl HomeNode {
         let machine = Home::new(world.now.timestamp(), request, &mut outputs);
         let last = scenario.stages.len();
         let (ending, tokens, ended) = (None, Vec::new(), Instant(0));
-        let mut home = Self { machine, last, timer: None, ending, tokens, ended };
+        let (storage, durable, silent, leaked) = (scenario.storage, false, false, false);
+        let timer = None;
+        let mut home =
+            Self { machine, last, storage, durable, silent, leaked, timer, ending, tokens, ended };
         home.perform(world, outputs);
         Ok(home)
+    }
+
+    pub(super) fn die(&mut self, world: &mut World) {
+        self.silent = true;
+        world.close(0, false);
+        world.close(self.last, true);
+    }
+
+    pub(super) const fn stall(&mut self) {
+        self.silent = true;
+    }
+
+    /// A peer sent what is no frame.
+    pub(super) fn refuse(&mut self, world: &mut World, error: &str) {
+        let stages = u32::try_from(self.last).unwrap_or(u32::MAX);
+        self.handle(world, Input::End(Refusal::new(Cause::Violation, stages, error)));
     }
 
     /// `back`: on the first hop, against the flow; else on the last.
@@ -85,6 +110,10 @@ impl HomeNode {
     }
 
     pub(super) fn handle(&mut self, world: &mut World, input: Input) {
+        if self.silent {
+            return;
+        }
+        self.durable |= matches!(input, Input::OpenDurable(_));
         let mut outputs = Vec::new();
         self.machine.handle(world.now.timestamp(), input, &mut outputs);
         self.perform(world, outputs);
@@ -94,11 +123,12 @@ impl HomeNode {
         for output in outputs {
             match output {
                 Output::AppendOpen => {
-                    world.after(WORK, Event::Home(Input::OpenDurable(Ok(()))));
+                    world.after(self.storage, Event::Home(Input::OpenDurable(Ok(()))));
                 }
                 Output::First(frame, rows) => {
                     let sent = world.send(0, false, &frame, rows.as_ref());
                     if rows.is_some() {
+                        self.leaked |= !self.durable;
                         world.queue.push(sent, Event::Home(Input::Sent));
                     }
                 }

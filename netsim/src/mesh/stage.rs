@@ -5,6 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use comity_protocol::{
     id::Digest,
     receipt::StageReceipt,
+    refusal::{Cause, Refusal},
     session::{
         Frame,
         stage::{Admission, Input, Output, Serving, Stage},
@@ -81,6 +82,12 @@ impl StageNode {
 
     pub(super) const fn stall(&mut self) {
         self.silent = true;
+    }
+
+    /// A neighbour sent what is no frame.
+    pub(super) fn refuse(&mut self, world: &mut World, error: &str) {
+        let index = u32::try_from(self.index).unwrap_or(u32::MAX);
+        self.handle(world, Input::End(Refusal::new(Cause::Violation, index, error)));
     }
 
     pub(super) fn arrive(&mut self, world: &mut World, back: bool, message: Message) {
@@ -218,6 +225,10 @@ impl StageNode {
                 }
                 Some(Fault::Repeat(at, n)) if (at, n) == (me, nth) => {
                     world.send(hop, false, &frame, rows.as_ref());
+                }
+                Some(Fault::Garbage(at, n)) if (at, n) == (me, nth) => {
+                    world.transmit(hop, false, Some((vec![0xFF; 40], None)));
+                    return;
                 }
                 _ => {}
             }
