@@ -15,6 +15,7 @@ use crate::{
     limits::{STEP_BYTES_MAX, STEP_POSITIONS_MAX, STEP_TIMEOUT},
     receipt::FinishReason,
     refusal::{Cause, Refusal},
+    route::RouteStage,
     sampler::Sampler,
     signed::Signed,
     tensor::Hidden,
@@ -223,11 +224,8 @@ impl Home {
             Input::First(_) => Err(self.refuse(Cause::Violation, "frame against the flow")),
             // The first stage leaves once it has passed Close on.
             Input::FirstLost if matches!(self.phase, Phase::Closing(_)) => Ok(()),
-            Input::FirstLost => Err(Refusal::new(Cause::PeerLost, 0, "no link to the first stage")),
-            Input::ReturnLost => {
-                let last = self.stages().saturating_sub(1);
-                Err(Refusal::new(Cause::PeerLost, last, "the last stage's link is gone"))
-            }
+            Input::FirstLost => Err(self.lost(0)),
+            Input::ReturnLost => Err(self.lost(self.stages().saturating_sub(1))),
             Input::Finish(reason) => {
                 self.finish(now, reason, outputs);
                 Ok(())
@@ -477,6 +475,14 @@ impl Home {
 
     fn refuse(&self, cause: Cause, detail: impl std::fmt::Display) -> Refusal {
         Refusal::new(cause, self.stages(), detail)
+    }
+
+    fn lost(&self, stage: u32) -> Refusal {
+        let detail = match self.request.open.stages.get(stage as usize) {
+            Some(RouteStage { peer, .. }) => format!("the link with {peer} is gone"),
+            None => "the link is gone".to_owned(),
+        };
+        Refusal::new(Cause::PeerLost, stage, detail)
     }
 
     fn last_refuses(&self, detail: &str) -> Refusal {

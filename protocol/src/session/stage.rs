@@ -192,8 +192,14 @@ impl Stage {
             }
             // Whoever sent Close has nothing more to say.
             Input::UpstreamLost if self.is_closing() => Ok(()),
-            Input::UpstreamLost => return self.end(Direction::Down, self.lost(), outputs),
-            Input::DownstreamLost => return self.end(Direction::Up, self.lost(), outputs),
+            Input::UpstreamLost => {
+                let refusal = self.lost(self.upstream_peer());
+                return self.end(Direction::Down, refusal, outputs);
+            }
+            Input::DownstreamLost => {
+                let refusal = self.lost(self.downstream());
+                return self.end(Direction::Up, refusal, outputs);
+            }
             Input::End(refusal) => Err(refusal),
             Input::Timeout => self.timeout(now),
         };
@@ -386,6 +392,12 @@ impl Stage {
         outputs.push(Output::Ended(Some(refusal)));
     }
 
+    /// The previous stage, or home for the first one.
+    fn upstream_peer(&self) -> PeerKey {
+        let previous = (self.index as usize).checked_sub(1);
+        previous.map_or(self.signed.signer, |index| self.open.stages[index].peer)
+    }
+
     const fn is_closing(&self) -> bool {
         matches!(self.phase, Phase::Draining(_) | Phase::Signing(_))
     }
@@ -398,8 +410,8 @@ impl Stage {
         Refusal::new(cause, self.index, detail)
     }
 
-    fn lost(&self) -> Refusal {
-        self.refuse(Cause::PeerLost, "a neighbour's link is gone")
+    fn lost(&self, peer: PeerKey) -> Refusal {
+        self.refuse(Cause::PeerLost, format!("the link with {peer} is gone"))
     }
 }
 

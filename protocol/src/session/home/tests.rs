@@ -210,6 +210,16 @@ fn a_step_that_returns_twice_is_the_last_stages_fault() {
 }
 
 #[test]
+fn a_lost_link_names_the_stage_at_its_other_end() {
+    for (input, stage, seed) in [(Input::FirstLost, 0, 1), (Input::ReturnLost, 1, 2)] {
+        let (mut home, _) = running(vec![1], 4);
+        let refusal = ending(&feed(&mut home, input)).refusal.clone().expect("refused");
+        assert_eq!((refusal.cause, refusal.stage), (Cause::PeerLost, stage));
+        assert!(refusal.detail.contains(&key(seed).public().to_string()), "{}", refusal.detail);
+    }
+}
+
+#[test]
 fn a_silent_ring_times_out_and_says_what_was_waited_for() {
     let (mut home, _) = running(vec![1], 4);
     let due = home.poll_timeout().expect("a running session has a timeout");

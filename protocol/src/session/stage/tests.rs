@@ -176,18 +176,19 @@ fn an_earlier_position_rolls_back_and_is_signed_for_as_resent() {
 }
 
 #[test]
-fn a_lost_neighbour_is_told_to_the_other_side_only() {
+fn a_lost_neighbour_is_named_to_the_other_side_only() {
+    let names = |refusal: &Refusal, seed| refusal.detail.contains(&key(seed).public().to_string());
     let outputs = feed(&mut running(), Input::UpstreamLost);
     assert!(matches!(
         outputs.as_slice(),
         [Output::Downstream(Frame::Refusal(refusal), None), Output::Ended(Some(_))]
-            if refusal.cause == Cause::PeerLost
+            if refusal.cause == Cause::PeerLost && names(refusal, 0)
     ));
     let outputs = feed(&mut running(), Input::DownstreamLost);
     assert!(matches!(
         outputs.as_slice(),
         [Output::Upstream(Frame::Refusal(refusal)), Output::Ended(Some(_))]
-            if refusal.cause == Cause::PeerLost
+            if refusal.cause == Cause::PeerLost && names(refusal, 2)
     ));
 }
 
