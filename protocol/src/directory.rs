@@ -3,6 +3,7 @@
 //! Everything held was signed and is bounded; what is expired or contradictory is treated as if it
 //! had never been said (P7), but its sequence is remembered, so that nothing older replaces it.
 
+mod reach;
 mod view;
 
 use std::{
@@ -101,6 +102,16 @@ impl<T> Latest<T> {
     }
 }
 
+/// A node's newest announcement, and whether the node is within reach.
+#[derive(Debug)]
+struct Announced {
+    latest: Latest<Announcement>,
+    /// When the node last gave a sign of life that this directory was told of.
+    heard_at: Timestamp,
+    /// Whether it was lost since: it is chosen for nothing then.
+    lost: bool,
+}
+
 /// Rosters and announcements under one charter.
 ///
 /// After each insertion and at [`Self::poll_timeout`] the driver calls [`Self::expire`] and
@@ -112,7 +123,7 @@ pub struct Directory {
     /// By institution id; at most as many as the charter has institutions.
     rosters: BTreeMap<String, Latest<Roster>>,
     /// At most [`ANNOUNCERS_MAX`].
-    announcements: BTreeMap<PeerKey, Latest<Announcement>>,
+    announcements: BTreeMap<PeerKey, Announced>,
     /// Peers that were admitted when last looked, or on a roster accepted since.
     admitted: BTreeSet<PeerKey>,
     /// When rosters changed and [`Self::expire`] has not been called since.
@@ -195,7 +206,7 @@ impl Directory {
             self.find(now, &peer).ok_or(AnnouncementError::NotAdmitted(peer))?;
         let announcement = Announcement::verify(signed, &self.hash, &institution.id, node, now)?;
         let (sequence, payload) = (announcement.sequence, signed.payload_digest());
-        if let Some(latest) = self.announcements.get(&peer) {
+        if let Some(Announced { latest, .. }) = self.announcements.get(&peer) {
             let held = latest.sequence;
             if sequence < held || (sequence == held && payload != latest.payload) {
                 return Err(AnnouncementError::Stale { peer, held, got: sequence });
@@ -204,12 +215,13 @@ impl Directory {
                 return Ok(Change::Unchanged);
             }
         } else if self.announcements.len() >= ANNOUNCERS_MAX {
-            self.announcements.retain(|_, latest| latest.current.is_some());
+            self.announcements.retain(|_, it| it.latest.current.is_some());
             if self.announcements.len() >= ANNOUNCERS_MAX {
                 return Err(AnnouncementError::Full(peer));
             }
         }
-        self.announcements.insert(peer, Latest::new(sequence, announcement, signed));
+        let latest = Latest::new(sequence, announcement, signed);
+        self.announcements.insert(peer, Announced { latest, heard_at: now, lost: false });
         Ok(Change::Updated)
     }
 
@@ -219,7 +231,7 @@ impl Directory {
         let charter = (!self.charter_over).then_some(self.charter.expires_at);
         let rosters = self.rosters.values().filter_map(|latest| latest.current.as_ref());
         let announcements =
-            self.announcements.values().filter_map(|latest| latest.current.as_ref());
+            self.announcements.values().filter_map(|it| it.latest.current.as_ref());
         rosters
             .map(|(roster, _)| roster.expires_at)
             .chain(announcements.map(|(announcement, _)| announcement.expires_at))
@@ -235,7 +247,7 @@ impl Directory {
         for latest in self.rosters.values_mut() {
             latest.current.take_if(|(roster, _)| roster.expires_at <= now);
         }
-        for latest in self.announcements.values_mut() {
+        for Announced { latest, .. } in self.announcements.values_mut() {
             latest.current.take_if(|(announcement, _)| announcement.expires_at <= now);
         }
         let admitted: BTreeSet<PeerKey> =

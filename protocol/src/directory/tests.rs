@@ -148,6 +148,31 @@ fn candidates_are_live_offers_of_the_model_in_the_class() {
 }
 
 #[test]
+fn a_lost_node_is_chosen_for_nothing_until_it_is_heard_again() {
+    let (mut directory, later) = (populated(), NOW + MINUTE / 4);
+    let chosen = |directory: &Directory| {
+        let candidates = directory.candidates(later, &MODEL, "cpu-1");
+        candidates.iter().any(|candidate| candidate.peer == peer(1))
+    };
+    assert!(chosen(&directory) && !directory.met(NOW, &peer(1)), "it was never lost");
+    assert!(directory.lost(&peer(1), later));
+    assert!(!directory.lost(&peer(1), later), "no news");
+    assert!(!chosen(&directory));
+    assert_eq!(directory.hello(later, &peer(2)).announcements, [claim(2, 2, 1)]);
+    assert!(directory.admits(later, &peer(1)), "a lost member is a member");
+    assert_eq!(directory.data_addresses(later, &peer(1)).len(), 1, "a call may find it");
+
+    // What a third node still repeats is no sign of life; a newer announcement is, and so is a call.
+    assert_eq!(directory.insert_announcement(later, &claim(0, 1, 1)), Ok(Change::Unchanged));
+    assert!(!chosen(&directory));
+    assert_eq!(directory.insert_announcement(later, &claim(0, 1, 2)), Ok(Change::Updated));
+    assert!(chosen(&directory));
+    assert!(!directory.lost(&peer(1), NOW), "lost before it was heard again");
+    assert!(chosen(&directory) && directory.lost(&peer(1), later));
+    assert!(directory.met(later, &peer(1)) && chosen(&directory));
+}
+
+#[test]
 fn a_model_the_charter_does_not_list_has_no_candidates() {
     let charter = Charter { models: vec![Digest([8; 32])], ..consortium() };
     let mut directory = Directory::new(charter, hash());

@@ -61,7 +61,8 @@ impl Directory {
         contested
     }
 
-    /// Nodes that serve blocks of a model in one numeric class, in ascending order of peer.
+    /// Nodes within reach that serve blocks of a model in one numeric class, in ascending order of
+    /// peer.
     #[must_use]
     pub fn candidates(
         &self,
@@ -73,7 +74,7 @@ impl Directory {
             return Vec::new();
         }
         let mut candidates = Vec::new();
-        for (peer, announcement, _) in self.live_announcements(now) {
+        for (peer, announcement, _) in self.announcements_within_reach(now) {
             let Some(member) = self.member(now, peer) else { continue };
             if member.institution != announcement.institution
                 || !member.roles.contains(&Role::Stage)
@@ -98,7 +99,7 @@ impl Directory {
         candidates
     }
 
-    /// Where an admitted peer says its data plane is.
+    /// Where an admitted peer says its data plane is; also of a lost one, for a call may find it.
     #[must_use]
     pub fn data_addresses(&self, now: Timestamp, peer: &PeerKey) -> Vec<SocketAddr> {
         self.live_announcement(now, peer)
@@ -133,7 +134,7 @@ impl Directory {
         // Stable: the order by institution stays among the others.
         rosters.sort_by_key(|(roster, _)| Some(roster.institution.as_str()) != own);
         let mut announcements: Vec<_> =
-            self.live_announcements(now).filter(|(peer, ..)| self.admits(now, peer)).collect();
+            self.announcements_within_reach(now).filter(|it| self.admits(now, it.0)).collect();
         announcements.sort_by_key(|(peer, ..)| *peer != me);
 
         let mut room = CONTROL_BYTES_MAX - HELLO_FRAMING_BYTES;
@@ -166,19 +167,20 @@ impl Directory {
             .map(|(roster, signed)| (roster, signed))
     }
 
-    fn live_announcements(
+    fn announcements_within_reach(
         &self,
         now: Timestamp,
     ) -> impl Iterator<Item = (&PeerKey, &Announcement, &Signed)> {
-        self.announcements.iter().filter_map(move |(peer, latest)| {
-            let (announcement, signed) = latest.current.as_ref()?;
+        let within_reach = self.announcements.iter().filter(|(_, announced)| !announced.lost);
+        within_reach.filter_map(move |(peer, announced)| {
+            let (announcement, signed) = announced.latest.current.as_ref()?;
             announcement.validity().check(now).ok()?;
             Some((peer, announcement, signed))
         })
     }
 
     fn live_announcement(&self, now: Timestamp, peer: &PeerKey) -> Option<&Announcement> {
-        let (announcement, _) = self.announcements.get(peer)?.current.as_ref()?;
+        let (announcement, _) = self.announcements.get(peer)?.latest.current.as_ref()?;
         announcement.validity().check(now).is_ok().then_some(announcement)
     }
 }
