@@ -1,6 +1,4 @@
-//! The binary as its users run it: real processes, real files, real signals.
-
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! A consortium of real processes for a test: its files, its nodes, and how to ask them.
 
 use std::{
     fs,
@@ -9,13 +7,14 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use comity_client::{Client, Credentials};
 use comity_shard::fixture;
 
 /// Running node; killed if the test ends early.
-struct Daemon {
-    process: Child,
+pub(crate) struct Daemon {
+    pub(crate) process: Child,
     /// What it said once it answered.
-    ready: serde_json::Value,
+    pub(crate) ready: serde_json::Value,
 }
 
 impl Drop for Daemon {
@@ -25,7 +24,7 @@ impl Drop for Daemon {
     }
 }
 
-fn comity(arguments: &[&str]) -> Output {
+pub(crate) fn comity(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_comity")).args(arguments).output().unwrap()
 }
 
@@ -44,16 +43,16 @@ fn new_key(path: &Path) -> String {
 }
 
 /// A consortium of `members` in a folder, its files made by the commands of the README.
-struct Consortium {
-    folder: tempfile::TempDir,
-    genesis: String,
+pub(crate) struct Consortium {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) genesis: String,
     /// Blocks of the seeded model.
     blocks: u32,
     members: u32,
 }
 
 impl Consortium {
-    fn found(members: u32) -> Self {
+    pub(crate) fn found(members: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         fixture::write_llama(&root.join("model.gguf"), 1).unwrap();
@@ -108,7 +107,7 @@ impl Consortium {
     }
 
     /// The configuration of a member's node, which calls `peers` first.
-    fn configure(&self, member: u32, peers: &[String]) -> PathBuf {
+    pub(crate) fn configure(&self, member: u32, peers: &[String]) -> PathBuf {
         let root = self.folder.path();
         let cut = |member: u32| member * self.blocks / self.members;
         let text = format!(
@@ -129,7 +128,7 @@ impl Consortium {
         config
     }
 
-    fn start(&self, member: u32, peers: &[String]) -> Daemon {
+    pub(crate) fn start(&self, member: u32, peers: &[String]) -> Daemon {
         let config = self.configure(member, peers);
         let mut process = Command::new(env!("CARGO_BIN_EXE_comity"))
             .args(["up", "--json", "--config", config.to_str().unwrap()])
@@ -144,15 +143,30 @@ impl Consortium {
 }
 
 impl Daemon {
-    fn control(&self) -> Vec<String> {
+    pub(crate) fn control(&self) -> Vec<String> {
         let addresses = self.ready["control"].as_array().unwrap();
         addresses.iter().map(|address| address.as_str().unwrap().to_owned()).collect()
     }
 
+    /// A client of this node, let in by its token.
+    pub(crate) async fn client(&self) -> Client {
+        let address = self.text("client").parse().unwrap();
+        let credentials = Credentials::token_file(Path::new(self.text("token_file"))).unwrap();
+        Client::connect(address, credentials).await.unwrap()
+    }
+
+    /// Who this node is.
+    pub(crate) fn peer(&self) -> &str {
+        self.text("peer")
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.ready[field].as_str().unwrap_or_else(|| panic!("no {field} in {}", self.ready))
+    }
+
     /// Asks this node; retries while blocks are missing, because nodes meet when they meet.
-    fn ask(&self, extra: &[&str]) -> serde_json::Value {
-        let (node, token) =
-            (self.ready["client"].as_str().unwrap(), self.ready["token_file"].as_str().unwrap());
+    pub(crate) fn ask(&self, extra: &[&str]) -> serde_json::Value {
+        let (node, token) = (self.text("client"), self.text("token_file"));
         let mut arguments = vec![
             "generate",
             "--node",
@@ -180,67 +194,19 @@ impl Daemon {
         panic!("the nodes never met");
     }
 
-    fn resident_bytes(&self) -> u64 {
+    pub(crate) fn resident_bytes(&self) -> u64 {
         let statm = fs::read_to_string(format!("/proc/{}/statm", self.process.id())).unwrap();
         statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4_096
     }
 
     /// Sends SIGTERM and returns the exit code.
-    fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         self.process.wait().unwrap().code()
     }
 }
 
-fn path(folder: &Path, name: &str) -> String {
+pub(crate) fn path(folder: &Path, name: &str) -> String {
     folder.join(name).to_str().unwrap().to_owned()
-}
-
-#[test]
-fn three_processes_answer_prove_it_and_stop_cleanly() {
-    let consortium = Consortium::found(3);
-    let first = consortium.start(0, &[]);
-    let second = consortium.start(1, &first.control());
-    let third = consortium.start(2, &first.control());
-    let bundle = path(consortium.folder.path(), "answer.bundle");
-    let answer = first.ask(&["--receipt", &bundle]);
-    assert_eq!(answer["stages"].as_array().unwrap().len(), 3, "{answer}");
-
-    let verified = comity(&["verify", &bundle, "--genesis", &consortium.genesis]);
-    assert_eq!(verified.status.code(), Some(0));
-    let mut bytes = fs::read(&bundle).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&bundle, bytes).unwrap();
-    let forged = comity(&["verify", &bundle, "--genesis", &consortium.genesis]);
-    assert_eq!(forged.status.code(), Some(1));
-
-    let busy = Command::new(env!("CARGO_BIN_EXE_comity"))
-        .args(["up", "--config", consortium.configure(0, &[]).to_str().unwrap()])
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&busy.stderr);
-    assert_eq!(busy.status.code(), Some(1));
-    assert!(errors.contains("in use by another daemon"), "{errors}");
-    for daemon in [third, second, first] {
-        assert_eq!(daemon.stop(), Some(0));
-    }
-}
-
-#[test]
-fn two_hundred_requests_leave_a_node_its_memory() {
-    let consortium = Consortium::found(1);
-    let node = consortium.start(0, &[]);
-    for _ in 0..100 {
-        node.ask(&[]);
-    }
-    let before = node.resident_bytes();
-    for _ in 0..100 {
-        node.ask(&[]);
-    }
-    // A page of KV cache, a connection or a session kept by each request would be far more.
-    let growth = node.resident_bytes().saturating_sub(before);
-    assert!(growth < 4 << 20, "{growth} bytes more after 100 further requests");
-    assert_eq!(node.stop(), Some(0));
 }
