@@ -4,7 +4,7 @@
 //! Everyone asks this actor; whoever must act at once when a peer gains or loses admission watches
 //! [`Directory::admission`].
 
-use std::{collections::HashSet, net::SocketAddr, sync::Arc};
+use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use comity_protocol::{
     announcement::AnnouncementError,
@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{Instrument as _, debug, info_span, warn};
+use tracing::{Instrument as _, debug, info, info_span, warn};
 
 use crate::{clock::Clock, net::Admission};
 
@@ -35,6 +35,8 @@ enum Message {
     Roster(Box<Signed>, oneshot::Sender<Result<Change, RosterError>>),
     Announcement(Box<Signed>, oneshot::Sender<Result<Change, AnnouncementError>>),
     Hear(Box<Hello>, PeerKey, oneshot::Sender<bool>),
+    Met(PeerKey),
+    Lost(PeerKey, Duration),
 }
 
 /// Why a statement was not taken.
@@ -52,7 +54,7 @@ pub enum InsertError<E> {
 /// How often the directory changed: compared, never read as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Changes {
-    /// Statements of any kind that came or expired.
+    /// Statements that came or expired, and peers that were lost or came back.
     pub all: u64,
     /// Rosters that came.
     pub rosters: u64,
@@ -98,7 +100,7 @@ impl Directory {
         self.admission.clone()
     }
 
-    /// Changes whenever a statement comes or expires.
+    /// Changes whenever a statement comes or expires, and a peer is lost or comes back.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<Changes> {
         self.changes.clone()
@@ -132,6 +134,17 @@ impl Directory {
         let (reply, admitted) = oneshot::channel();
         self.send(Message::Hear(Box::new(hello), peer, reply)).await;
         admitted.await.unwrap_or(false)
+    }
+
+    /// `peer` gave a sign of life: what it announced counts again.
+    pub async fn met(&self, peer: PeerKey) {
+        self.send(Message::Met(peer)).await;
+    }
+
+    /// Nothing has been heard of `peer` for `silent`: it is chosen for nothing until it is heard
+    /// again.
+    pub async fn lost(&self, peer: PeerKey, silent: Duration) {
+        self.send(Message::Lost(peer, silent)).await;
     }
 
     /// What the node `me` tells a neighbour first; `None` if the node is stopping.
@@ -250,8 +263,29 @@ impl Actor {
                         debug!(from = %peer.short(), %error, "announcement refused");
                     }
                 }
+                if admitted {
+                    self.met(now, &peer);
+                }
                 let _ = reply.send(admitted);
             }
+            Message::Met(peer) => self.met(now, &peer),
+            Message::Lost(peer, silent) => self.lost(now, &peer, silent),
+        }
+    }
+
+    fn met(&mut self, now: Timestamp, peer: &PeerKey) {
+        if self.core.met(now, peer) {
+            info!(peer = %peer.short(), "peer is within reach again");
+            self.changed.send_modify(|changes| changes.all += 1);
+        }
+    }
+
+    fn lost(&mut self, now: Timestamp, peer: &PeerKey, silent: Duration) {
+        let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
+        let since = Timestamp::from_ms(now.as_ms().saturating_sub(silent_ms));
+        if self.core.lost(peer, since) {
+            info!(peer = %peer.short(), silent_ms, "peer is out of reach");
+            self.changed.send_modify(|changes| changes.all += 1);
         }
     }
 

@@ -230,8 +230,7 @@ impl Directory {
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let charter = (!self.charter_over).then_some(self.charter.expires_at);
         let rosters = self.rosters.values().filter_map(|latest| latest.current.as_ref());
-        let announcements =
-            self.announcements.values().filter_map(|it| it.latest.current.as_ref());
+        let announcements = self.announcements.values().filter_map(|it| it.latest.current.as_ref());
         rosters
             .map(|(roster, _)| roster.expires_at)
             .chain(announcements.map(|(announcement, _)| announcement.expires_at))

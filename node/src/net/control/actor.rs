@@ -48,6 +48,7 @@ enum Outcome {
     Greeting { peer: PeerId, hello: Option<Hello> },
     Gossip { peer: PeerId, id: MessageId, acceptance: MessageAcceptance },
     Neighbours(Vec<(PeerKey, Vec<String>)>),
+    Told,
 }
 
 pub(super) struct Actor {
@@ -159,6 +160,7 @@ impl Actor {
                 self.strangers.remove(&peer_id);
                 self.settling.remove(&peer_id);
                 self.dialer.disconnected(peer_id, Instant::now());
+                self.lose(peer_id);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 debug!(%error, "call failed");
@@ -196,6 +198,18 @@ impl Actor {
         let (directory, me) = (self.directory.clone(), self.me);
         let greeting = async move { Outcome::Greeting { peer, hello: directory.hello(me).await } };
         self.work.push(greeting.boxed());
+    }
+
+    /// Tells the directory that the last connection with `peer` is gone. One that was cut off and
+    /// lives is called again within a second or so, and counts again with its hello.
+    fn lose(&self, peer: PeerId) {
+        let Some(key) = tls::peer_of(&peer) else { return };
+        let directory = self.directory.clone();
+        let telling = async move {
+            directory.lost(key, Duration::ZERO).await;
+            Outcome::Told
+        };
+        self.work.push(telling.boxed());
     }
 
     fn ask_neighbours(&self) {
@@ -270,7 +284,7 @@ impl Actor {
             Outcome::Greeting { peer, hello: Some(hello) } if self.swarm.is_connected(&peer) => {
                 self.swarm.behaviour_mut().hello.send_request(&peer, hello);
             }
-            Outcome::Greeting { .. } => {}
+            Outcome::Greeting { .. } | Outcome::Told => {}
             Outcome::Hello { peer, admitted: false, .. } => {
                 self.refuse(peer, "its hello proves no membership");
             }

@@ -35,6 +35,11 @@ const PENDING_MAX: u32 = 64;
 const ESTABLISHED_MAX: u32 = 512;
 /// Connections with one peer: both may dial at once, over QUIC and TCP.
 const PER_PEER_MAX: u32 = 4;
+/// Silence after which a neighbour is asked for a sign of life. As on the data plane: who hears first
+/// that a node is dead plans without it.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// Silence after which a QUIC connection is dead, milliseconds; reasons as on the data plane.
+const IDLE_MS: u32 = 4_000;
 /// Score of a peer that is not admitted: below every threshold, so that it gets and gives nothing.
 const STRANGER_SCORE: f64 = -100.0;
 
@@ -115,7 +120,11 @@ pub(super) fn swarm(
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
         .map_err(|error| error.to_string())?
-        .with_quic()
+        .with_quic_config(|mut config| {
+            config.keep_alive_interval = KEEP_ALIVE;
+            config.max_idle_timeout = IDLE_MS;
+            config
+        })
         .with_dns()
         .map_err(|error| format!("the system's name servers cannot be read: {error}"))?
         .with_behaviour(|_| behaviour)
