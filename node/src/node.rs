@@ -1,6 +1,7 @@
 //! A running node: every part wired together, and their orderly end. Not the parts.
 
 mod announcer;
+mod contacts;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -186,6 +187,8 @@ impl Node {
         let data_config = DataConfig { listen: setup.data_listen, key: key.clone() };
         let (data, links) =
             DataPlane::bind(data_config, directory.admission(), &tasks, cancel.child_token())?;
+        let noticed = contacts::run(data.contacts(), directory.clone(), cancel.child_token());
+        tasks.spawn(noticed);
         let client_config = DataConfig { listen: setup.client_listen, key: key.clone() };
         let (clients, streams) = ClientPlane::bind(&client_config, &tasks, cancel.child_token())?;
         let control_config = ControlConfig {

@@ -93,13 +93,13 @@ pub struct Return {
 #[derive(Debug, thiserror::Error)]
 enum OpenLinkError {
     /// No announcement or roster gives an address.
-    #[error("no data address of {} is known", .0.short())]
+    #[error("no data address of {0} is known")]
     NoAddress(PeerKey),
     /// Dialling failed.
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// It took too long.
-    #[error("{} could not be reached in time", .0.short())]
+    #[error("{0} could not be reached in time")]
     Timeout(PeerKey),
 }
 

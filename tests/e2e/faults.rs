@@ -64,10 +64,16 @@ async fn a_request_that_cannot_be_served_is_refused_before_any_peer_is_asked() {
         assert!(refused.detail.contains(named), "{}", refused.detail);
         assert_eq!(swarm.demo.nodes[1].context().executor.usage().sessions, 0);
     }
-    // With its only other holder gone, blocks are missing; home learns it when dialling.
+    // With its only other holder gone, blocks are missing. Home is told so when the connection ends,
+    // or learns it when dialling.
     swarm.demo.nodes.pop().unwrap().shutdown().await;
-    let answer = read(swarm.home().generate(request("a", 4)).await.unwrap()).await;
-    assert_eq!(answer.finished.cause.map(|cause| cause.cause), Some(Cause::PeerLost));
+    match swarm.home().generate(request("a", 4)).await {
+        Ok(generation) => {
+            let answer = read(generation).await;
+            assert_eq!(answer.finished.cause.map(|cause| cause.cause), Some(Cause::PeerLost));
+        }
+        Err(error) => assert_eq!(error.refused().cause, Cause::NotServed, "{error}"),
+    }
     swarm.shutdown().await;
 }
 

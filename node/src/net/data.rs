@@ -6,6 +6,7 @@
 
 mod accept;
 mod clients;
+mod contact;
 mod dial;
 mod endpoint;
 mod link;
@@ -15,16 +16,18 @@ mod stream;
 use std::{net::SocketAddr, sync::Arc};
 
 use comity_protocol::{id::PeerKey, refusal::Cause, signed::NodeKey};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use clients::{ClientLink, ClientPlane, ClientRequest};
+pub use contact::Contact;
 pub use dial::ConnectError;
 pub use endpoint::BindError;
 pub use link::{FrameReceiver, FrameSender, Link};
 pub use stream::StreamError;
 
 use super::{Admission, Plane, tls};
+use contact::CONTACTS_CAPACITY;
 use neighbours::Neighbours;
 
 /// Links opened by peers and not yet taken. More means the node is overloaded: they are reset.
@@ -63,6 +66,7 @@ struct Shared {
     neighbours: Neighbours,
     admission: Admission,
     incoming: mpsc::Sender<Incoming>,
+    contacts: broadcast::Sender<Contact>,
     tasks: TaskTracker,
     cancel: CancellationToken,
 }
@@ -91,6 +95,7 @@ impl DataPlane {
             neighbours: Neighbours::default(),
             admission,
             incoming,
+            contacts: broadcast::channel(CONTACTS_CAPACITY).0,
             tasks: tasks.clone(),
             cancel,
         });
@@ -102,6 +107,18 @@ impl DataPlane {
     #[must_use]
     pub fn local_address(&self) -> SocketAddr {
         self.shared.address
+    }
+
+    /// Who is met and who is lost from now on.
+    #[must_use]
+    pub fn contacts(&self) -> broadcast::Receiver<Contact> {
+        self.shared.contacts.subscribe()
+    }
+
+    /// Connections there are, with whomever.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.endpoint.open_connections()
     }
 
     /// Opens a link to `peer` on the connection there is, else dials `addresses` in this order,
@@ -117,6 +134,13 @@ impl DataPlane {
         addresses: &[SocketAddr],
     ) -> Result<Link, ConnectError> {
         dial::open(&self.shared, peer, addresses).await
+    }
+}
+
+impl Shared {
+    fn tell(&self, contact: Contact) {
+        // Nobody may be listening.
+        let _ = self.contacts.send(contact);
     }
 }
 

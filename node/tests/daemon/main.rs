@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod consortium;
+mod faults;
 
 use std::{fs, process::Command};
 

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tracing::{Instrument as _, debug, error, info_span};
 
-use super::{Incoming, Shared, code, link::Link};
+use super::{Incoming, Shared, code, contact, contact::Contact, link::Link};
 use crate::net::tls::{self, TlsError};
 
 /// How long a handshake may take.
@@ -152,6 +152,7 @@ pub(super) fn adopt(
         close(connection, cause);
         return Err(cause);
     }
+    shared.tell(Contact::Met(peer));
     let span = info_span!("data", peer = %peer.short());
     shared.tasks.spawn(serve(Arc::clone(shared), peer, connection.clone()).instrument(span));
     Ok(())
@@ -171,6 +172,10 @@ async fn serve(shared: Arc<Shared>, peer: PeerKey, connection: Connection) {
                 Ok(streams) => deliver(&shared, peer, Link::new(peer, streams)),
                 Err(error) => {
                     debug!(%error, "connection ended");
+                    let another = shared.neighbours.live(&peer).is_some();
+                    if let Some(silent) = contact::silence(&error).filter(|_| !another) {
+                        shared.tell(Contact::Lost { peer, silent });
+                    }
                     break None;
                 }
             },

@@ -5,9 +5,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use comity_protocol::{id::PeerKey, limits::ADDRESSES_MAX, refusal::Cause};
 use futures::future::select_ok;
 use quinn::{ClientConfig, Connection, ConnectionError, crypto::rustls::NoInitialCipherSuite};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::{Shared, accept, endpoint, link::Link};
+use super::{
+    Shared, accept,
+    contact::{self, Contact},
+    endpoint,
+    link::Link,
+};
 use crate::net::tls::{self, TlsError};
 
 /// How long all addresses of a peer together may take to answer.
@@ -78,6 +83,23 @@ pub enum ConnectError {
     Suite(#[source] NoInitialCipherSuite),
 }
 
+impl ConnectError {
+    /// How long the peer has been silent if `waited` was in vain; `None` if it may well be alive.
+    fn silence(&self, waited: Duration) -> Option<Duration> {
+        match self {
+            Self::Timeout { .. } | Self::Address { .. } => Some(waited),
+            Self::Handshake { source, .. } => match source {
+                // Whoever answered there, it was not this peer.
+                ConnectionError::TimedOut
+                | ConnectionError::TransportError(_)
+                | ConnectionError::VersionMismatch => Some(waited),
+                other => contact::silence(other),
+            },
+            _ => None,
+        }
+    }
+}
+
 pub(super) async fn open(
     shared: &Arc<Shared>,
     peer: PeerKey,
@@ -103,7 +125,7 @@ async fn connection(
     if let Some(connection) = shared.neighbours.live(&peer) {
         return Ok(connection);
     }
-    let dialing = shared.neighbours.dialing(peer);
+    let (started, dialing) = (Instant::now(), shared.neighbours.dialing(peer));
     let dialed = timeout(DIAL_TIMEOUT, async {
         let _held = dialing.lock().await;
         match shared.neighbours.live(&peer) {
@@ -114,6 +136,11 @@ async fn connection(
     let dialed = dialed.await.unwrap_or(Err(ConnectError::Timeout { peer }));
     drop(dialing);
     shared.neighbours.sweep(&peer);
+    if let Err(error) = &dialed
+        && let Some(silent) = error.silence(started.elapsed())
+    {
+        shared.tell(Contact::Lost { peer, silent });
+    }
     dialed
 }
 

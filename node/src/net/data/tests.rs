@@ -1,6 +1,6 @@
 //! Links between data planes on loopback.
 
-use std::{collections::HashSet, net::Ipv4Addr};
+use std::{collections::HashSet, net::Ipv4Addr, time::Duration};
 
 use bytes::Bytes;
 use comity_protocol::limits::{FRAME_HEADER_BYTES_MAX, REQUEST_BYTES_MAX, STEP_BYTES_MAX};
@@ -274,6 +274,24 @@ async fn stopping_tells_peers_and_ends_every_task() {
     assert_eq!(receiver.receive_header().await.unwrap_err().cause(), Cause::Shutdown);
     stage.tasks.close();
     stage.tasks.wait().await;
+}
+
+#[tokio::test]
+async fn who_connects_is_met_and_who_leaves_or_does_not_answer_is_lost() {
+    let (home, stage) = (Member::new(1, &[1, 2, 3]), Member::new(2, &[1, 2, 3]));
+    let mut contacts = home.plane.contacts();
+    let _link = home.open(2, &stage).await.unwrap();
+    assert_eq!(contacts.recv().await.unwrap(), Contact::Met(key(2).public()));
+    assert_eq!((home.plane.connections(), stage.plane.connections()), (1, 1));
+    // Somebody else answers at the address of the third.
+    home.open(3, &stage).await.unwrap_err();
+    let third = contacts.recv().await.unwrap();
+    assert!(matches!(third, Contact::Lost { peer, .. } if peer == key(3).public()), "{third:?}");
+
+    stage.cancel.cancel();
+    let lost = Contact::Lost { peer: key(2).public(), silent: Duration::ZERO };
+    assert_eq!(contacts.recv().await.unwrap(), lost);
+    assert_eq!(contacts.try_recv(), Err(broadcast::error::TryRecvError::Empty));
 }
 
 #[tokio::test]
