@@ -40,6 +40,17 @@ impl<E> Queue<E> {
         self.events.remove(&ticket.0);
     }
 
+    /// When the next event is.
+    pub fn next_at(&mut self) -> Option<Instant> {
+        while let Some(Reverse((at, generation))) = self.order.peek() {
+            if self.events.contains_key(generation) {
+                return Some(*at);
+            }
+            self.order.pop();
+        }
+        None
+    }
+
     /// The next event and its time.
     pub fn pop(&mut self) -> Option<(Instant, E)> {
         while let Some(Reverse((at, generation))) = self.order.pop() {

@@ -1,9 +1,11 @@
-//! Virtual time, links and faults around the state machines of Comity. Not a network: nothing here
-//! reads a clock or a socket, and the same seed gives the same run.
+//! Virtual time, links and faults around the state machines of Comity. Not a network: outside
+//! [`relay`], nothing here reads a clock or a socket, and the same seed gives the same run.
 
 pub mod clock;
+pub mod commands;
 pub mod event;
 pub mod link;
 pub mod mesh;
 pub mod model;
 pub mod random;
+pub mod relay;

@@ -1,0 +1,201 @@
+//! The scenario file of the relay: TOML in, checked links out. Not what is done with them.
+//!
+//! Every key stands, with its unit, default and bounds, in [`Scenario::example`].
+
+mod direction;
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+pub use self::direction::Direction;
+
+/// Most links of one relay: all of them share one thread.
+const LINKS_MAX: usize = 64;
+/// Clients of one link unless the file says otherwise: the nodes of a bench and some to spare.
+const FLOWS: u16 = 64;
+/// Most clients of one link: each takes a socket with its buffers.
+const FLOWS_MAX: u16 = 1_024;
+/// Seconds without a packet after which a client is forgotten: four idle timeouts of QUIC.
+const IDLE_S: u32 = 120;
+/// Longest name of a link, bytes: it stands in a table.
+const NAME_BYTES_MAX: usize = 64;
+/// Longest scenario file, bytes: all links, with a page of comments each.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What a relay is told.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Decides losses and jitter.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// The links.
+    #[serde(rename = "link", deserialize_with = "some_links")]
+    pub links: Vec<LinkSection>,
+}
+
+/// `[[link]]`: one port, and what stands between it and its target.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkSection {
+    /// What the statistics call it.
+    #[serde(deserialize_with = "printable")]
+    pub name: String,
+    /// Where clients send to; loopback, for anybody who reaches it may use it.
+    #[serde(deserialize_with = "loopback")]
+    pub listen: SocketAddr,
+    /// Where their packets go.
+    #[serde(deserialize_with = "reachable")]
+    pub target: SocketAddr,
+    /// Clients at a time.
+    #[serde(default = "default_flows", deserialize_with = "some_flows")]
+    pub flows_max: u16,
+    /// Seconds without a packet after which a client is forgotten.
+    #[serde(default = "default_idle", deserialize_with = "some_seconds")]
+    pub idle_s: u32,
+    /// From clients to the target.
+    #[serde(default)]
+    pub forward: Direction,
+    /// From the target to clients.
+    #[serde(default)]
+    pub back: Direction,
+}
+
+/// Why there is no scenario. The message begins with the file and, where there is one, the line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScenarioError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is longer than a scenario can be.
+    #[error("{path} has more than {FILE_BYTES_MAX} bytes")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no scenario.
+    #[error("{path}:{line}: {message}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+}
+
+impl Scenario {
+    /// A scenario that explains every key.
+    #[must_use]
+    pub const fn example() -> &'static str {
+        include_str!("../../examples/link.toml")
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ScenarioError`].
+    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
+        let failed = |source| ScenarioError::Read { path: path.to_owned(), source };
+        let mut text = String::new();
+        let file = File::open(path).map_err(failed)?;
+        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+        if text.len() as u64 > FILE_BYTES_MAX {
+            return Err(ScenarioError::TooLong { path: path.to_owned() });
+        }
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of the file `path`.
+    ///
+    /// # Errors
+    /// [`ScenarioError::Parse`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ScenarioError> {
+        toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+            let message = error.message().to_owned();
+            ScenarioError::Parse { path: path.to_owned(), line, message }
+        })
+    }
+}
+
+const fn default_seed() -> u64 {
+    1
+}
+
+const fn default_flows() -> u16 {
+    FLOWS
+}
+
+const fn default_idle() -> u32 {
+    IDLE_S
+}
+
+fn some_links<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<LinkSection>, D::Error> {
+    let links = Vec::<LinkSection>::deserialize(from)?;
+    if links.is_empty() || links.len() > LINKS_MAX {
+        let message = format!("{} links are not between 1 and {LINKS_MAX}", links.len());
+        return Err(D::Error::custom(message));
+    }
+    Ok(links)
+}
+
+fn printable<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        let message = format!("a name has 1 to {NAME_BYTES_MAX} bytes and no control characters");
+        return Err(D::Error::custom(message));
+    }
+    Ok(name)
+}
+
+fn loopback<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let address = SocketAddr::deserialize(from)?;
+    if !address.ip().is_loopback() {
+        return Err(D::Error::custom(format!("listen = {address} is not on loopback")));
+    }
+    Ok(address)
+}
+
+fn reachable<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let address = SocketAddr::deserialize(from)?;
+    if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() {
+        return Err(D::Error::custom(format!("target = {address} names no single receiver")));
+    }
+    Ok(address)
+}
+
+fn some_flows<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
+    let flows = u16::deserialize(from)?;
+    if flows == 0 || flows > FLOWS_MAX {
+        let message = format!("flows_max = {flows} is not between 1 and {FLOWS_MAX}");
+        return Err(D::Error::custom(message));
+    }
+    Ok(flows)
+}
+
+fn some_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let seconds = u32::deserialize(from)?;
+    if seconds == 0 {
+        return Err(D::Error::custom("idle_s = 0 would forget a client before its reply"));
+    }
+    Ok(seconds)
+}
+
+#[cfg(test)]
+mod tests;
