@@ -6,7 +6,7 @@ use comity_protocol::{
     request::{ClientEvent, Generate},
 };
 
-use crate::swarm::{Swarm, next, read, request};
+use crate::swarm::{PATIENCE, Swarm, next, read, request};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_a_stage_ends_the_request_with_an_error_and_its_cause() {
@@ -42,6 +42,16 @@ async fn dropping_an_answer_cancels_it_on_every_stage() {
     drop(generation);
     swarm.until_idle().await;
     swarm.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_dropped_before_it_began_ends_too() {
+    let swarm = Swarm::of_fixture(2).await;
+    // Before the record of its opening is durable, for which a disk takes its time.
+    for _ in 0..20 {
+        drop(swarm.home().generate(request("the cat", 4)).await.unwrap());
+    }
+    tokio::time::timeout(PATIENCE, swarm.shutdown()).await.expect("a session never ended");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

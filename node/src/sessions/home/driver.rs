@@ -332,8 +332,15 @@ impl Driver {
     /// The bundle's bytes; none if the record of the opening never became durable or the log takes
     /// nothing more.
     async fn bundle(&mut self, ending: Ending) -> Bytes {
-        let Some(open_record) = self.open_record.take() else { return Bytes::new() };
-        let Ok(open_record) = open_record.await else { return Bytes::new() };
+        let Some(mut open_record) = self.open_record.take() else { return Bytes::new() };
+        let open_record = loop {
+            tokio::select! { biased;
+                signed = &mut open_record => break signed,
+                // The record may still be being written, which nothing else drives any more.
+                Some(_) = self.work.next() => {}
+            }
+        };
+        let Ok(open_record) = open_record else { return Bytes::new() };
         let text = self.answer.text().to_owned();
         match self.context.bundle(&self.job, ending, text, open_record).await {
             Ok(bundle) => bundle,
