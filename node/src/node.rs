@@ -216,6 +216,7 @@ impl Node {
             tasks: tasks.clone(),
             slots: Arc::new(Semaphore::new(SESSIONS_MAX)),
             returns: Mutex::new(HashMap::new()),
+            stages: Mutex::new(HashSet::new()),
         });
         let access = Access { keys: setup.client_keys, token: Some(token) };
         tasks.spawn(context.clone().serve(links));

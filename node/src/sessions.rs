@@ -8,7 +8,7 @@ mod link;
 mod stage;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -20,7 +20,7 @@ use comity_protocol::{
     session::{Frame, stage::Serving},
 };
 pub use home::{GenerateError, Generation};
-use link::Link;
+use link::{Link, LinkError};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     time::timeout,
@@ -80,6 +80,9 @@ pub struct Context {
     /// Sessions at home whose ring is not closed yet: where the last stage's link is to go. Held
     /// only for single map operations.
     pub returns: Mutex<HashMap<SessionId, Return>>,
+    /// Sessions this node is a stage of, each once: whoever knows a session's id could else open it
+    /// again and have its KV cache freed with the second. Held only for single set operations.
+    pub stages: Mutex<HashSet<SessionId>>,
 }
 
 /// A session at home that waits for its last stage.
@@ -127,41 +130,45 @@ impl Context {
     }
 
     /// Gives a new link to the session it belongs to, in a task of its own.
-    fn take(self: Arc<Self>, mut link: Link) {
+    fn take(self: Arc<Self>, link: Link) {
         let (tasks, span) = (self.tasks.clone(), info_span!("link", peer = %link.peer.short()));
-        let task = async move {
-            // The first frame has no tensor, so no shape is needed yet.
-            let first = timeout(FIRST_FRAME_TIMEOUT, link.receiver.receive(0)).await;
-            match first {
-                Ok(Ok((Frame::Open(signed), _))) => match self.slots.clone().try_acquire_owned() {
-                    Ok(slot) => {
-                        stage::serve(self, link, signed).await;
-                        drop(slot);
-                    }
-                    Err(_) => {
-                        let refusal = Refusal::new(Cause::Overloaded, 0, "no session slot is free");
-                        stage::refuse(&self, link, refusal).await;
-                    }
-                },
-                Ok(Ok((Frame::Opened(session), _))) => self.give_return(session, link),
-                Ok(Ok(_)) => {
-                    let refusal = Refusal::new(Cause::Violation, 0, "a stream starts with open");
-                    stage::refuse(&self, link, refusal).await;
-                }
-                Ok(Err(error)) => debug!(%error, "stream without a session"),
-                Err(_) => debug!("stream without a first frame"),
-            }
-        };
-        tasks.spawn(task.instrument(span));
+        tasks.spawn(self.begin(link).instrument(span));
     }
 
-    fn give_return(&self, session: SessionId, link: Link) {
-        let Ok(mut returns) = self.returns.lock() else { return };
+    /// Serves what begins with the link's first frame, or refuses it.
+    async fn begin(self: Arc<Self>, mut link: Link) {
+        // The first frame has no tensor, so no shape is needed yet.
+        let first = timeout(FIRST_FRAME_TIMEOUT, link.receiver.receive(0)).await;
+        let refusal = match first {
+            Ok(Ok((Frame::Open(signed), _))) => match self.slots.clone().try_acquire_owned() {
+                Ok(_slot) => return stage::serve(self, link, signed).await,
+                Err(_) => Refusal::new(Cause::Overloaded, 0, "no session slot is free"),
+            },
+            Ok(Ok((Frame::Opened(session), _))) => match self.awaiting(session, &link) {
+                // A session that has just ended takes no link; dropping it tells the peer.
+                Ok(entry) => return drop(entry.link.send(link)),
+                Err(refusal) => refusal,
+            },
+            Ok(Ok(_)) => Refusal::new(Cause::Violation, 0, "a stream starts with open"),
+            Ok(Err(LinkError::Violation(detail))) => Refusal::new(Cause::Violation, 0, detail),
+            Ok(Err(error)) => return debug!(%error, "stream without a session"),
+            Err(_) => return debug!("stream without a first frame"),
+        };
+        debug!(%refusal, "refused a stream");
+        stage::refuse(&self, link, refusal).await;
+    }
+
+    /// The session at home whose ring `link` closes.
+    fn awaiting(&self, session: SessionId, link: &Link) -> Result<Return, Refusal> {
+        let over = || Refusal::new(Cause::Cancelled, 0, "opened: no such session waits here");
+        let mut returns = self.returns.lock().map_err(|_| over())?;
         // Only the route's last stage may close the ring; anyone else leaves the entry in place.
-        if returns.get(&session).is_some_and(|entry| entry.peer == link.peer)
-            && let Some(entry) = returns.remove(&session)
-        {
-            let _ = entry.link.send(link);
+        match returns.get(&session) {
+            Some(entry) if entry.peer != link.peer => {
+                let detail = "opened: came from another peer than the last stage";
+                Err(Refusal::new(Cause::Violation, 0, detail))
+            }
+            _ => returns.remove(&session).ok_or_else(over),
         }
     }
 }

@@ -52,8 +52,18 @@ pub(super) async fn serve(context: Arc<Context>, upstream: Link, signed: Signed)
         };
         Stage::admit(context.clock.now(), signed, &admission, &mut outputs)
     };
-    match admitted {
-        Ok(machine) => Driver::new(context, machine, upstream).run(outputs).await,
+    let claimed = admitted.and_then(|machine| {
+        let (session, index) = (machine.session(), machine.index());
+        let claim = Claim::new(context.clone(), session).ok_or_else(|| {
+            Refusal::new(Cause::Violation, index, "open: the session is being served already")
+        })?;
+        Ok((machine, claim))
+    });
+    match claimed {
+        Ok((machine, claim)) => {
+            Driver::new(context, machine, upstream).run(outputs).await;
+            drop(claim);
+        }
         Err(refusal) => {
             info!(peer = %upstream.peer.short(), %refusal, "refused a session");
             refuse(&context, upstream, refusal).await;
@@ -67,6 +77,28 @@ pub(super) async fn refuse(context: &Context, mut link: Link, refusal: Refusal) 
     // A peer that does not even take its refusal learns from the closed stream.
     let _ = timeout_at(deadline, link.sender.send(Frame::Refusal(refusal), None)).await;
     link.sender.finish();
+}
+
+/// A session's place among those this node is a stage of; free again when dropped.
+struct Claim {
+    context: Arc<Context>,
+    session: SessionId,
+}
+
+impl Claim {
+    /// `None` if the session is being served already.
+    fn new(context: Arc<Context>, session: SessionId) -> Option<Self> {
+        let new = context.stages.lock().ok()?.insert(session);
+        new.then_some(Self { context, session })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Ok(mut stages) = self.context.stages.lock() {
+            stages.remove(&self.session);
+        }
+    }
 }
 
 struct Driver {
