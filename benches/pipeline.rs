@@ -115,6 +115,7 @@ impl Ring {
             name: MODEL.to_owned(),
             block_count: bench.file.config().block_count,
             nodes: stages,
+            policies: Vec::new(),
         };
         let demo = Demo::start(&spec).await.expect("the consortium starts");
         let home = &demo.nodes[0];

@@ -12,7 +12,7 @@ use comity_protocol::{
     block::{BlockRange, BlockRangeError},
     charter::{Charter, CharterError, Institution, SignedCharter},
     id::{Digest, PeerKey},
-    policy::Country,
+    policy::{Country, Policy},
     roster::{Role, Roster, RosterNode},
     signed::{Domain, NodeKey, Signed, SignedError},
 };
@@ -55,6 +55,8 @@ pub struct DemoSpec {
     pub block_count: u32,
     /// Nodes, each of an institution of its own; the first is also home.
     pub nodes: u32,
+    /// Named policies of the charter.
+    pub policies: Vec<Policy>,
 }
 
 /// Nodes that have found each other.
@@ -127,7 +129,7 @@ impl Demo {
         }
         let members: Vec<Member> =
             (0..spec.nodes).map(|index| member(&spec.folder, index)).collect::<Result<_, _>>()?;
-        let charter = charter(&members)?;
+        let charter = charter(&members, spec.policies.clone())?;
         let genesis = charter.hash();
         let rosters: Vec<Signed> =
             members.iter().map(|member| roster(member, &genesis)).collect::<Result<_, _>>()?;
@@ -225,7 +227,7 @@ fn member(folder: &Path, index: u32) -> Result<Member, DemoError> {
     Ok(Member { institution, root, roster, folder, node })
 }
 
-fn charter(members: &[Member]) -> Result<SignedCharter, CharterError> {
+fn charter(members: &[Member], policies: Vec<Policy>) -> Result<SignedCharter, CharterError> {
     let now = Clock::start().now();
     let mut institutions: Vec<_> =
         members.iter().map(|member| member.institution.clone()).collect();
@@ -237,7 +239,7 @@ fn charter(members: &[Member]) -> Result<SignedCharter, CharterError> {
         created_at: now,
         expires_at: now + LIFE,
         institutions,
-        policies: Vec::new(),
+        policies,
         models: Vec::new(),
     };
     let roots: Vec<_> = members.iter().map(|member| member.root.clone()).collect();

@@ -4,5 +4,8 @@
 
 mod answers;
 mod faults;
+mod policy;
+mod rogue;
+mod rogues;
 mod strangers;
 mod swarm;

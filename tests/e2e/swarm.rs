@@ -11,6 +11,7 @@ use comity_node::{
 };
 use comity_protocol::{
     bundle::{Report, verify},
+    policy::Policy,
     receipt::Sampling,
     request::{ClientEvent, Finished, Generate, Prompt},
 };
@@ -24,7 +25,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Running nodes and their folder.
 pub(crate) struct Swarm {
     pub(crate) demo: Demo,
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// An answer and how it ended.
@@ -37,18 +38,28 @@ pub(crate) struct Answer {
 impl Swarm {
     /// `nodes` nodes that split the seeded tiny model.
     pub(crate) async fn of_fixture(nodes: u32) -> Self {
+        Self::under(nodes, Vec::new()).await
+    }
+
+    /// The same, under a charter with `policies`.
+    pub(crate) async fn under(nodes: u32, policies: Vec<Policy>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let model = folder.path().join("model.gguf");
         fixture::write_llama(&model, 1).unwrap();
-        Self::start(folder, model, nodes).await
+        Self::start(folder, model, nodes, policies).await
     }
 
     /// `nodes` nodes that split the model in `file`.
     pub(crate) async fn of_file(file: PathBuf, nodes: u32) -> Self {
-        Self::start(tempfile::tempdir().unwrap(), file, nodes).await
+        Self::start(tempfile::tempdir().unwrap(), file, nodes, Vec::new()).await
     }
 
-    async fn start(folder: tempfile::TempDir, model: PathBuf, nodes: u32) -> Self {
+    async fn start(
+        folder: tempfile::TempDir,
+        model: PathBuf,
+        nodes: u32,
+        policies: Vec<Policy>,
+    ) -> Self {
         let block_count = comity_shard::ModelFile::open(&model).unwrap().config().block_count;
         let spec = DemoSpec {
             folder: folder.path().to_owned(),
@@ -56,6 +67,7 @@ impl Swarm {
             name: MODEL.into(),
             block_count,
             nodes,
+            policies,
         };
         Self { demo: Demo::start(&spec).await.unwrap(), folder }
     }

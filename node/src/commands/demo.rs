@@ -82,6 +82,7 @@ pub async fn run(args: Args) -> Result<Outcome, DemoCommandError> {
         name: args.model.clone(),
         block_count: model.config().block_count,
         nodes: args.nodes,
+        policies: Vec::new(),
     };
     drop(model);
     note(&args, &format!("starting {} nodes ...", args.nodes));
