@@ -122,7 +122,7 @@ async fn a_last_stage_that_returns_an_old_step_is_blamed_and_no_token_is_repeate
         // Plausible values: what came in goes out.
         let row = hidden.rows(step.positions - 1..step.positions).unwrap();
         ring.step(step.end() - 1, &row).await;
-        old.get_or_insert((step.end() - 1, row));
+        old = old.or(Some((step.end() - 1, row)));
     }
     let (start, row) = old.expect("three steps came");
     ring.step(start, &row).await;
