@@ -6,15 +6,15 @@
 use comity_protocol::id::Digest;
 
 use crate::{
-    attention::Attention,
+    attention::{Attention, Context},
     config::{Activation, ModelConfig},
     gguf::TensorInfo,
-    kernels::wide,
-    kv_cache::KvCache,
-    linear::{ComputeError, Linear},
+    kernels::{Compute, Kernel, Lanes},
+    linear::{ComputeError, Linear, products},
     math,
     model_file::{ModelFile, Part, ROPE_FACTORS, part_digest},
     norm::RmsNorm,
+    pass::{Pass, Scratch},
     rope::Rope,
     shard::LoadError,
 };
@@ -24,7 +24,8 @@ use crate::{
 pub(crate) struct Block {
     attention: Attention,
     activation: Activation,
-    rope: Rope,
+    /// Index among the shard's ropes.
+    rope: usize,
     attention_norm: RmsNorm,
     query: Linear,
     key: Linear,
@@ -41,13 +42,25 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// Reads block `index`, checks its digest and builds it.
-    pub(crate) fn load(file: &ModelFile, index: u32, expected: Digest) -> Result<Self, LoadError> {
+    /// Reads block `index`, checks its digest and builds it; adds its rope to `ropes` unless an
+    /// equal one is there.
+    pub(crate) fn load(
+        file: &ModelFile,
+        index: u32,
+        expected: Digest,
+        ropes: &mut Vec<Rope>,
+    ) -> Result<Self, LoadError> {
         let config = file.config();
         let mut tensors = Tensors::read(file, Part::Block(index), expected)?;
         let factors = tensors.take(ROPE_FACTORS).map(|(_, bytes)| floats_of(&bytes));
         let name = |name: &str| format!("blk.{index}.{name}.weight");
         let window = config.windows.get(index as usize).copied().flatten();
+        let rope = rope(config, window.is_some(), factors.as_deref());
+        let known = ropes.iter().position(|known| *known == rope);
+        let rope = known.unwrap_or_else(|| {
+            ropes.push(rope);
+            ropes.len() - 1
+        });
         Ok(Self {
             attention: Attention {
                 heads: config.heads as usize,
@@ -57,7 +70,7 @@ impl Block {
                 window,
             },
             activation: config.activation,
-            rope: rope(config, window.is_some(), factors.as_deref()),
+            rope,
             attention_norm: tensors.norm(&name("attn_norm"), config)?,
             query: tensors.linear(&name("attn_q"))?,
             key: tensors.linear(&name("attn_k"))?,
@@ -90,58 +103,63 @@ impl Block {
             + self.feed_forward_norm.bytes()
     }
 
-    /// Runs the block over `hidden`: `[positions, hidden]` f32 at absolute positions `start..`, in
-    /// place; writes their keys and values into the cache as block `slot`, where room is reserved.
+    /// Runs the block over `hidden`: `[rows, hidden]` f32, in place; writes the rows' keys and
+    /// values into their caches, where room is reserved, as the caches' block `slot`.
     pub(crate) fn forward(
         &self,
-        cache: &mut KvCache,
+        pass: &mut Pass<'_>,
         slot: usize,
-        start: u32,
         hidden: &mut [f32],
     ) -> Result<(), ComputeError> {
-        let rows = hidden.len() / self.output.outputs();
-        let x = self.attention_norm.forward(hidden);
-        let mut queries = self.query.forward(&x, rows)?;
-        let mut keys = self.key.forward(&x, rows)?;
-        let values = self.value.forward(&x, rows)?;
+        let (compute, rows, scratch) = (pass.compute, pass.rows.len(), &mut *pass.scratch);
+        let Scratch { rounded, x, queries, keys, values, attended, .. } = scratch;
+        self.attention_norm.forward(compute, hidden, x);
+        let made = [(&self.query, &mut *queries), (&self.key, keys), (&self.value, values)];
+        products(compute, x, rows, rounded, made)?;
         if let Some(norm) = &self.query_norm {
-            norm.apply(&mut queries);
+            norm.apply(compute, queries);
         }
         if let Some(norm) = &self.key_norm {
-            norm.apply(&mut keys);
+            norm.apply(compute, keys);
         }
         let (query_size, kv_size) = (self.query.outputs(), self.key.outputs());
         let per_row = queries
             .chunks_exact_mut(query_size)
             .zip(keys.chunks_exact_mut(kv_size).zip(values.chunks_exact(kv_size)));
-        for (position, (queries, (keys, values))) in (start..).zip(per_row) {
-            let angles = self.rope.angles(position);
-            self.rope.rotate(queries, &angles);
-            self.rope.rotate(keys, &angles);
-            cache.store(slot, position, keys, values);
+        let (rope, angles) = (&pass.ropes[self.rope], &pass.angles[self.rope]);
+        compute.each(per_row.zip(angles), |((queries, (keys, _)), angles)| {
+            rope.rotate(queries, angles);
+            rope.rotate(keys, angles);
+        });
+        let per_row = keys.chunks_exact(kv_size).zip(values.chunks_exact(kv_size));
+        for (row, (keys, values)) in pass.rows.iter().zip(per_row) {
+            pass.caches[row.session].store(compute, slot, row.position, keys, values);
         }
-        let attended = self.attention.forward(cache, slot, start, &queries);
-        let mut x = self.output.forward(&attended, rows)?;
+        let context = Context { caches: pass.caches, slot, rows: pass.rows };
+        self.attention.forward(compute, context, queries, &mut scratch.partial, attended);
+        products(compute, attended, rows, rounded, [(&self.output, &mut *x)])?;
         if let Some(norm) = &self.post_attention_norm {
-            norm.apply(&mut x);
+            norm.apply(compute, x);
         }
-        add(hidden, &x);
-        self.feed_forward(hidden, rows)
+        add(compute, hidden, x, self.output.outputs());
+        self.feed_forward(pass, hidden)
     }
 
-    fn feed_forward(&self, hidden: &mut [f32], rows: usize) -> Result<(), ComputeError> {
-        let x = self.feed_forward_norm.forward(hidden);
-        let mut gate = self.gate.forward(&x, rows)?;
-        let up = self.up.forward(&x, rows)?;
-        match self.activation {
-            Activation::Silu => silu_times(&mut gate, &up),
-            Activation::Gelu => gelu_times(&mut gate, &up),
-        }
-        let mut x = self.down.forward(&gate, rows)?;
+    fn feed_forward(&self, pass: &mut Pass<'_>, hidden: &mut [f32]) -> Result<(), ComputeError> {
+        let (compute, rows) = (pass.compute, pass.rows.len());
+        let Scratch { rounded, x, gate, up, .. } = &mut *pass.scratch;
+        self.feed_forward_norm.forward(compute, hidden, x);
+        products(compute, x, rows, rounded, [(&self.gate, &mut *gate), (&self.up, &mut *up)])?;
+        let size = self.gate.outputs();
+        let activation = self.activation;
+        compute.each(gate.chunks_exact_mut(size).zip(up.chunks_exact(size)), |(gate, up)| {
+            compute.run(Gated { activation, gate, up });
+        });
+        products(compute, gate, rows, rounded, [(&self.down, &mut *x)])?;
         if let Some(norm) = &self.post_feed_forward_norm {
-            norm.apply(&mut x);
+            norm.apply(compute, x);
         }
-        add(hidden, &x);
+        add(compute, hidden, x, self.down.outputs());
         Ok(())
     }
 }
@@ -153,34 +171,43 @@ fn rope(config: &ModelConfig, local: bool, factors: Option<&[f32]>) -> Rope {
     Rope::new(shape, angles, config.rope_pairs, factors)
 }
 
-fn add(hidden: &mut [f32], x: &[f32]) {
-    for (hidden, x) in hidden.iter_mut().zip(x) {
-        *hidden += x;
-    }
+/// Adds `x` to `hidden`: `[rows, width]` each.
+fn add(compute: &Compute, hidden: &mut [f32], x: &[f32], width: usize) {
+    compute.each(hidden.chunks_exact_mut(width).zip(x.chunks_exact(width)), |(hidden, x)| {
+        for (hidden, x) in hidden.iter_mut().zip(x) {
+            *hidden += x;
+        }
+    });
 }
 
-wide! {
-    fn silu_times(gate: &mut [f32], up: &[f32]) = silu_times_body
-}
-wide! {
-    fn gelu_times(gate: &mut [f32], up: &[f32]) = gelu_times_body
-}
-
-#[inline(always)]
-fn silu_times_body(gate: &mut [f32], up: &[f32]) {
-    for (gate, up) in gate.iter_mut().zip(up) {
-        *gate = *gate / (1.0 + math::exp(-*gate)) * up;
-    }
+/// `gate = activation(gate) * up`.
+struct Gated<'a> {
+    activation: Activation,
+    gate: &'a mut [f32],
+    up: &'a [f32],
 }
 
-#[inline(always)]
-fn gelu_times_body(gate: &mut [f32], up: &[f32]) {
-    // sqrt(2 / pi) and the cubic coefficient of Hendrycks and Gimpel's tanh form.
-    const FACTOR: f32 = 0.797_884_6;
-    const CUBIC: f32 = 0.044_715;
-    for (gate, up) in gate.iter_mut().zip(up) {
-        let x = *gate;
-        *gate = 0.5 * x * (1.0 + math::tanh(FACTOR * x * (1.0 + CUBIC * x * x))) * up;
+impl Kernel for Gated<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        // sqrt(2 / pi) and the cubic coefficient of Hendrycks and Gimpel's tanh form.
+        const FACTOR: f32 = 0.797_884_6;
+        const CUBIC: f32 = 0.044_715;
+        let Self { activation, gate, up } = self;
+        match activation {
+            Activation::Silu => {
+                for (gate, up) in gate.iter_mut().zip(up) {
+                    *gate = *gate / (1.0 + math::exp(-*gate)) * up;
+                }
+            }
+            Activation::Gelu => {
+                for (gate, up) in gate.iter_mut().zip(up) {
+                    let x = *gate;
+                    let inner = FACTOR * x * (1.0 + CUBIC * x * x);
+                    *gate = 0.5 * x * (1.0 + math::tanh(inner)) * up;
+                }
+            }
+        }
     }
 }
 
@@ -208,7 +235,7 @@ impl<'a> Tensors<'a> {
 
     pub(crate) fn linear(&mut self, name: &str) -> Result<Linear, LoadError> {
         let (tensor, bytes) = self.require(name)?;
-        Linear::new(tensor, bytes)
+        Linear::new(tensor, &bytes)
             .map_err(|source| LoadError::Tensor { tensor: name.to_owned(), source })
     }
 

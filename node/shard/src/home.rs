@@ -6,7 +6,8 @@ use comity_protocol::manifest::Manifest;
 
 use crate::{
     block::Tensors,
-    linear::{ComputeError, Linear},
+    kernels::{Activations, Compute},
+    linear::{ComputeError, Linear, products},
     math,
     model_file::{ModelFile, Part},
     norm::RmsNorm,
@@ -23,6 +24,7 @@ pub struct Home {
     embedding: Arc<Linear>,
     norm: RmsNorm,
     head: Arc<Linear>,
+    compute: Compute,
 }
 
 /// Why tokens were not embedded.
@@ -90,7 +92,13 @@ impl Home {
             embedding,
             norm,
             head,
+            compute: Compute::shared(),
         })
+    }
+
+    /// Sets what the head runs on; a fresh home uses [`Compute::shared`].
+    pub fn set_compute(&mut self, compute: Compute) {
+        self.compute = compute;
     }
 
     /// Bytes of weights in memory; a tied matrix counts once.
@@ -125,14 +133,46 @@ impl Home {
     /// # Errors
     /// [`LogitsError`] if the row has another length, or it or a logit is not finite.
     pub fn logits(&self, hidden_row: &[f32]) -> Result<Vec<f32>, LogitsError> {
-        let (got, expected) = (hidden_row.len(), self.hidden_size);
+        let mut results = self.logits_all(&[hidden_row]);
+        results.pop().unwrap_or(Err(LogitsError::InputNotFinite))
+    }
+
+    /// Like [`Self::logits`] for several rows, which reads the head once for all of them; results
+    /// are in the order of `rows`, and their bytes are those of each row alone.
+    pub fn logits_all(&self, rows: &[&[f32]]) -> Vec<Result<Vec<f32>, LogitsError>> {
+        let checked: Vec<_> = rows.iter().map(|row| self.check(row)).collect();
+        let good = rows.iter().zip(&checked).filter(|(_, checked)| checked.is_ok());
+        let hidden: Vec<f32> = good.flat_map(|(row, _)| row.iter().copied()).collect();
+        let (mut x, mut logits) = (Vec::new(), Vec::new());
+        let made = if hidden.is_empty() {
+            Ok(())
+        } else {
+            self.norm.forward(&self.compute, &hidden, &mut x);
+            let count = hidden.len() / self.hidden_size;
+            let product = [(&*self.head, &mut logits)];
+            products(&self.compute, &x, count, &mut Activations::default(), product)
+        };
+        let mut logits = logits.chunks_exact(self.head.outputs());
+        let result = |checked: Result<(), LogitsError>| {
+            checked?;
+            made.clone()?;
+            self.finish(logits.next().unwrap_or_default())
+        };
+        checked.into_iter().map(result).collect()
+    }
+
+    fn check(&self, row: &[f32]) -> Result<(), LogitsError> {
+        let (got, expected) = (row.len(), self.hidden_size);
         if got != expected {
             return Err(LogitsError::Length { got, expected });
         }
-        if !hidden_row.iter().all(|value| value.is_finite()) {
-            return Err(LogitsError::InputNotFinite);
-        }
-        let mut logits = self.head.forward(&self.norm.forward(hidden_row), 1)?;
+        let finite = row.iter().all(|value| value.is_finite());
+        if finite { Ok(()) } else { Err(LogitsError::InputNotFinite) }
+    }
+
+    /// Caps one row's logits and refuses any that are not finite.
+    fn finish(&self, logits: &[f32]) -> Result<Vec<f32>, LogitsError> {
+        let mut logits = logits.to_vec();
         if let Some(cap) = self.logit_cap {
             for logit in &mut logits {
                 *logit = cap * math::tanh(*logit / cap);

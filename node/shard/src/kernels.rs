@@ -1,186 +1,133 @@
-//! Row-wise products of quantised weights with f32 rows. Not a general matrix library.
+//! Products of quantised weights with f32 rows, and what every computation runs on: an instruction
+//! set and a pool of threads. Not a general matrix library, not attention.
 //!
-//! Every output element is computed alone: integer sums per group of weights are exact, the f32 sum
-//! over groups runs in ascending order over eight virtual lanes with fused multiply-add and a fixed
-//! reduction. So neither the other rows of a call, nor the thread count, nor the instruction set
-//! changes a bit. Activations are rounded to 14 bits per 32 elements,
-//! where ggml rounds to 8.
+//! Every output element is computed alone, in an order fixed by its own inputs. So neither the other
+//! rows of a call, nor the thread count, nor the instruction set changes a bit.
 
 mod activations;
-mod dot;
-mod half;
+mod format;
+pub(crate) mod half;
+mod lanes;
+mod lines;
+mod product;
 mod unpack;
+mod weights;
 
-use rayon::prelude::*;
+use std::sync::Arc;
 
-use activations::Activations;
-use dot::{Dot, Portable};
-use unpack::Row;
+use crate::pool::{Pool, Shared, shared};
 
-pub(crate) use dot::floats;
+pub(crate) use activations::Activations;
+pub use lanes::InstructionSet;
+pub(crate) use lanes::{Kernel, LANES, Lanes, sum};
+pub(crate) use lines::Lines;
+pub(crate) use weights::Weights;
 
-use crate::gguf::GgmlType;
+/// Bytes of weights times rows below which a product stays on the calling thread: about 2 us.
+/// Changes speed only.
+const PARALLEL_MIN: usize = 32 << 10;
+/// Parts per thread: enough that threads end together though one starts late.
+const PARTS_PER_THREAD: usize = 4;
+/// Rows from which on row-wise functions are shared out. Changes speed only.
+const PARALLEL_ROWS: usize = 8;
 
-/// Multiply-adds below which a product runs on the calling thread: waking the pool costs about as
-/// much as 10 us of work. Changes speed only.
-const PARALLEL_MIN: usize = 1 << 18;
-/// Output rows of one parallel task: enough to amortise the task, few enough to share evenly.
-const TASK_ROWS: usize = 48;
+/// What computations run on. Its choice never changes a result.
+#[derive(Debug, Clone)]
+pub struct Compute {
+    set: InstructionSet,
+    pool: Arc<Pool>,
+}
 
-/// Runs a function with the widest instruction set the machine has; results are the same bits.
-macro_rules! wide {
-    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $kind:ty),* $(,)?) = $body:ident) => {
-        $(#[$doc])*
-        pub(crate) fn $name($($arg: $kind),*) {
-            #[cfg(target_arch = "x86_64")]
-            if $crate::kernels::has_avx2() {
-                #[target_feature(enable = "avx2,fma")]
-                fn wide($($arg: $kind),*) {
-                    $body($($arg),*);
+impl Compute {
+    /// The widest instruction set of this machine, on `threads` threads.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Self { set: widest(), pool: Arc::new(Pool::new(threads)) }
+    }
+
+    /// The widest instruction set, on a pool that the whole process shares: one thread for every
+    /// processor that affinity and cgroup quota leave it.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self { set: widest(), pool: shared() }
+    }
+
+    /// With another instruction set, one of [`InstructionSet::available`].
+    #[must_use]
+    pub const fn with_set(mut self, set: InstructionSet) -> Self {
+        self.set = set;
+        self
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Runs a kernel on the calling thread.
+    #[inline]
+    pub(crate) fn run<K: Kernel>(&self, kernel: K) {
+        self.set.run(kernel);
+    }
+
+    /// Runs `of` over every item, on any thread if there are many.
+    pub(crate) fn each<T: Send>(
+        &self,
+        items: impl ExactSizeIterator<Item = T>,
+        of: impl Fn(T) + Sync,
+    ) {
+        if items.len() < PARALLEL_ROWS {
+            items.for_each(of);
+            return;
+        }
+        let mut items: Vec<_> = items.collect();
+        let rows = items.len().div_ceil(self.pool.threads() * PARTS_PER_THREAD);
+        let mut parts = Vec::new();
+        while !items.is_empty() {
+            parts.push(items.split_off(items.len().saturating_sub(rows)));
+        }
+        self.pool.each(parts.into_iter(), |part| part.into_iter().for_each(&of));
+    }
+
+    /// Multiplies `x`: `[rows, inputs]`, with each of `weights`, to `[rows, outputs]` each.
+    pub(crate) fn products<'a>(
+        &self,
+        x: &[f32],
+        rows: usize,
+        rounded: &mut Activations,
+        products: &mut [(&'a Weights, &'a mut Vec<f32>)],
+    ) {
+        if products.iter().any(|(weights, _)| weights.is_quantised()) {
+            rounded.round(self.set, &self.pool, x, x.len() / rows);
+        }
+        let rounded = &*rounded;
+        let mut size = 0;
+        let mut pieces = Vec::with_capacity(products.len());
+        for (weights, out) in products {
+            out.resize(rows * weights.outputs(), 0.0);
+            size += weights.bytes() * rows;
+            pieces.push((&**weights, Shared::new(out.as_mut_slice())));
+        }
+        let tiles: usize = pieces.iter().map(|(weights, _)| weights.tiles()).sum();
+        let parts = (self.pool.threads() * PARTS_PER_THREAD).min(tiles);
+        let parts = if size < PARALLEL_MIN { 1 } else { parts };
+        self.pool.run(parts, &|part| {
+            let (mut from, to) = (tiles * part / parts, tiles * (part + 1) / parts);
+            let mut first = 0;
+            for (weights, out) in &pieces {
+                let end = first + weights.tiles();
+                if from < end && from < to {
+                    let tiles = from - first..to.min(end) - first;
+                    product::Tiles { weights, tiles, floats: x, rounded, rows, out }.run(self.set);
+                    from = to.min(end);
                 }
-                // SAFETY: `has_avx2` just found both features on this machine.
-                #[expect(unsafe_code, reason = "calls code compiled for detected CPU features")]
-                unsafe {
-                    wide($($arg),*);
-                }
-                return;
+                first = end;
             }
-            $body($($arg),*);
-        }
-    };
-}
-pub(crate) use wide;
-
-/// Whether the machine has AVX2 and FMA; the answer is cached by the standard library.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-pub(crate) fn has_avx2() -> bool {
-    std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma")
-}
-
-/// A weight matrix `[outputs, inputs]` as it stands in the file.
-#[derive(Debug)]
-pub(crate) struct Rows {
-    kind: GgmlType,
-    inputs: usize,
-    outputs: usize,
-    bytes: Vec<u8>,
-}
-
-/// What one parallel task reads.
-struct Job<'a> {
-    weights: &'a Rows,
-    x: &'a [f32],
-    quantised: Option<&'a Activations>,
-    rows: usize,
-}
-
-impl Rows {
-    /// Whether this module has a kernel for `kind`.
-    pub(crate) const fn supports(kind: GgmlType) -> bool {
-        !matches!(kind, GgmlType::Q2K | GgmlType::Q3K)
-    }
-
-    /// A matrix of `kind` with `bytes` as in the file; `bytes` must have the matrix's exact size.
-    pub(crate) const fn new(
-        kind: GgmlType,
-        (inputs, outputs): (usize, usize),
-        bytes: Vec<u8>,
-    ) -> Self {
-        Self { kind, inputs, outputs, bytes }
-    }
-
-    /// Resident bytes.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Multiplies `x`: `[rows, inputs]` to `[rows, outputs]`.
-    pub(crate) fn forward(&self, x: &[f32], rows: usize) -> Vec<f32> {
-        debug_assert_eq!(x.len(), rows * self.inputs, "the caller passes whole rows");
-        let quantised = unpack::is_quantised(self.kind).then(|| Activations::new(x, self.inputs));
-        let job = Job { weights: self, x, quantised: quantised.as_ref(), rows };
-        // `[outputs, rows]`: each task owns whole columns of the result.
-        let mut columns = vec![0.0; self.outputs * rows];
-        let work = rows * self.inputs * self.outputs;
-        if work < PARALLEL_MIN {
-            run(&job, 0, &mut columns);
-        } else {
-            let tasks = columns.par_chunks_mut(TASK_ROWS * rows).enumerate();
-            tasks.for_each(|(task, out)| run(&job, task * TASK_ROWS, out));
-        }
-        if rows == 1 { columns } else { transpose(&columns, rows) }
-    }
-
-    /// Row `index` as f32, into `out`: `[inputs]`.
-    pub(crate) fn row(&self, index: usize, out: &mut Vec<f32>) {
-        let mut row = Row::new(self.inputs);
-        unpack::unpack(self.kind, self.row_bytes(index), &mut row);
-        row.append_floats(self.kind, out);
-    }
-
-    fn row_bytes(&self, index: usize) -> &[u8] {
-        let size = self.bytes.len() / self.outputs;
-        &self.bytes[index * size..(index + 1) * size]
+        });
     }
 }
 
-/// Computes output rows from `first` on for every input row: `out` is `[outputs here, rows]`.
-fn run(job: &Job<'_>, first: usize, out: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        #[target_feature(enable = "avx2,fma")]
-        fn wide(job: &Job<'_>, first: usize, out: &mut [f32]) {
-            run_with::<dot::Avx2>(job, first, out);
-        }
-        // SAFETY: `has_avx2` just found both features on this machine.
-        #[expect(unsafe_code, reason = "calls code compiled for detected CPU features")]
-        unsafe {
-            wide(job, first, out);
-        }
-        return;
-    }
-    run_with::<Portable>(job, first, out);
-}
-
-#[inline(always)]
-fn run_with<D: Dot>(job: &Job<'_>, first: usize, out: &mut [f32]) {
-    let weights = job.weights;
-    let mut row = Row::new(weights.inputs);
-    for (index, out) in out.chunks_exact_mut(job.rows).enumerate() {
-        unpack::unpack(weights.kind, weights.row_bytes(first + index), &mut row);
-        let Some(x) = job.quantised else {
-            for (out, x) in out.iter_mut().zip(job.x.chunks_exact(weights.inputs)) {
-                *out = D::floats(&row.floats, x);
-            }
-            continue;
-        };
-        let narrow = unpack::has_groups_of_16(weights.kind);
-        let with_minimums = unpack::has_minimums(weights.kind);
-        for (position, out) in out.iter_mut().enumerate() {
-            let x = x.row(position);
-            *out = if narrow {
-                D::groups::<16>(&row.quants, &row.scales, x)
-            } else {
-                D::groups::<32>(&row.quants, &row.scales, x)
-            };
-            if with_minimums {
-                *out += D::floats(&row.minimums, x.sums);
-            }
-        }
-    }
-}
-
-/// `[outputs, rows]` to `[rows, outputs]`.
-fn transpose(columns: &[f32], rows: usize) -> Vec<f32> {
-    let outputs = columns.len() / rows;
-    let mut out = vec![0.0; columns.len()];
-    for (output, column) in columns.chunks_exact(rows).enumerate() {
-        for (row, &value) in column.iter().enumerate() {
-            out[row * outputs + output] = value;
-        }
-    }
-    out
+fn widest() -> InstructionSet {
+    InstructionSet::available().pop().unwrap_or(InstructionSet::Portable)
 }
 
 #[cfg(test)]

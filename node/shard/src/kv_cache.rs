@@ -1,9 +1,14 @@
-//! Paged keys and values of one session, addressed by absolute position. Not the budget: `shard`.
+//! Paged keys and values of one session, addressed by absolute position, in binary16. Not the
+//! budget: `shard`.
 
-use std::ops::Range;
+use crate::kernels::{Compute, Kernel, LANES, Lanes, Lines};
 
 /// Positions of one page: a page is small beside a session and large beside an allocation.
 pub(crate) const PAGE_POSITIONS: u32 = 32;
+/// Groups of [`LANES`] positions in a page.
+pub(crate) const PAGE_GROUPS: usize = PAGE_POSITIONS as usize / LANES;
+/// Bytes of one element.
+const HALF: usize = 2;
 
 /// Shape of the cache of one shard.
 #[derive(Debug, Clone, Copy)]
@@ -15,27 +20,28 @@ pub(crate) struct CacheShape {
 
 /// Keys and values of one session in every block of a shard.
 ///
-/// A page is `[blocks, 2, kv_heads, PAGE_POSITIONS, head_size]` f32: the keys, and the values, of
-/// one head lie together.
+/// A page is `[blocks, kv_heads]` of keys `[PAGE_GROUPS, head_size, LANES positions]`, so that one
+/// lane is one position, and values `[PAGE_POSITIONS, head_width]`.
 #[derive(Debug)]
 pub(crate) struct KvCache {
     shape: CacheShape,
-    pages: Vec<Box<[f32]>>,
+    pages: Vec<Lines>,
     positions: u32,
 }
 
-/// A run of positions inside one page.
-pub(crate) struct Run<'a> {
-    /// `[positions of the run, head_size]`.
-    pub(crate) keys: &'a [f32],
-    /// `[positions of the run, head_size]`.
-    pub(crate) values: &'a [f32],
+/// Keys and values of one head in one page.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadPage<'a> {
+    /// `[PAGE_GROUPS * head_size]` runs of [`LANES`] halves.
+    pub(crate) keys: &'a [[u8; 32]],
+    /// `[PAGE_POSITIONS * head_width / LANES]` runs of [`LANES`] halves.
+    pub(crate) values: &'a [[u8; 32]],
 }
 
 impl CacheShape {
     /// Bytes of one page.
     pub(crate) const fn page_bytes(self) -> u64 {
-        (self.page_floats() * size_of::<f32>()) as u64
+        (self.blocks * self.kv_heads * self.head_bytes()) as u64
     }
 
     /// Bytes of the pages that `positions` positions need.
@@ -43,18 +49,23 @@ impl CacheShape {
         positions.div_ceil(PAGE_POSITIONS) as u64 * self.page_bytes()
     }
 
-    const fn page_floats(self) -> usize {
-        self.blocks * 2 * self.head_floats() * self.kv_heads
+    /// Elements of one position's values of a head: `head_size` in whole lanes.
+    pub(crate) const fn head_width(self) -> usize {
+        self.head_size.next_multiple_of(LANES)
     }
 
-    /// Floats of one head's keys in one page.
-    const fn head_floats(self) -> usize {
-        PAGE_POSITIONS as usize * self.head_size
+    const fn key_bytes(self) -> usize {
+        PAGE_POSITIONS as usize * self.head_size * HALF
     }
 
-    /// Offset in a page of the keys (`side` 0) or values (1) of a block's head.
-    const fn offset(self, block: usize, side: usize, head: usize) -> usize {
-        ((block * 2 + side) * self.kv_heads + head) * self.head_floats()
+    /// Bytes of one head in one page.
+    const fn head_bytes(self) -> usize {
+        self.key_bytes() + PAGE_POSITIONS as usize * self.head_width() * HALF
+    }
+
+    /// Offset in a page of a block's head.
+    const fn offset(self, block: usize, head: usize) -> usize {
+        (block * self.kv_heads + head) * self.head_bytes()
     }
 }
 
@@ -87,9 +98,9 @@ impl KvCache {
     /// Makes room up to `end`; the new positions count only after [`Self::commit`].
     pub(crate) fn reserve(&mut self, end: u32) {
         let pages = end.div_ceil(PAGE_POSITIONS) as usize;
-        let floats = self.shape.page_floats();
         while self.pages.len() < pages {
-            self.pages.push(vec![0.0; floats].into_boxed_slice());
+            let bytes = self.shape.blocks * self.shape.kv_heads * self.shape.head_bytes();
+            self.pages.push(Lines::zeroed(bytes));
         }
     }
 
@@ -98,40 +109,75 @@ impl KvCache {
         self.positions = end;
     }
 
-    /// Stores one position's keys and values of one block: `[kv_heads * head_size]` each.
-    pub(crate) fn store(&mut self, block: usize, position: u32, keys: &[f32], values: &[f32]) {
+    /// Stores one position's keys and values of one block, `[kv_heads * head_size]` f32 each,
+    /// rounded to halves.
+    pub(crate) fn store(
+        &mut self,
+        compute: &Compute,
+        block: usize,
+        position: u32,
+        keys: &[f32],
+        values: &[f32],
+    ) {
         let (page, slot) = (position / PAGE_POSITIONS, (position % PAGE_POSITIONS) as usize);
         let shape = self.shape;
-        let page = &mut self.pages[page as usize];
-        for (side, source) in [keys, values].into_iter().enumerate() {
-            for (head, source) in source.chunks_exact(shape.head_size).enumerate() {
-                let at = shape.offset(block, side, head) + slot * shape.head_size;
-                page[at..at + shape.head_size].copy_from_slice(source);
+        let page = self.pages[page as usize].bytes_mut();
+        compute.run(Store { shape, block, slot, keys, values, page });
+    }
+
+    /// One head of one page.
+    #[inline(always)]
+    pub(crate) fn page(&self, block: usize, head: usize, page: usize) -> HeadPage<'_> {
+        let from = self.shape.offset(block, head);
+        let bytes = &self.pages[page].bytes()[from..from + self.shape.head_bytes()];
+        let (keys, values) = bytes.split_at(self.shape.key_bytes());
+        HeadPage { keys: keys.as_chunks().0, values: values.as_chunks().0 }
+    }
+}
+
+struct Store<'a> {
+    shape: CacheShape,
+    block: usize,
+    slot: usize,
+    keys: &'a [f32],
+    values: &'a [f32],
+    page: &'a mut [u8],
+}
+
+impl Kernel for Store<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let (shape, size) = (self.shape, self.shape.head_size);
+        let (group, lane) = (self.slot / LANES, self.slot % LANES);
+        let heads = self.keys.chunks_exact(size).zip(self.values.chunks_exact(size));
+        for (head, (keys, values)) in heads.enumerate() {
+            let from = shape.offset(self.block, head);
+            let head = &mut self.page[from..from + shape.head_bytes()];
+            let (key_page, value_page) = head.split_at_mut(shape.key_bytes());
+            let column = &mut key_page[group * size * LANES * HALF..];
+            for (index, keys) in keys.chunks(LANES).enumerate() {
+                for (i, half) in halves::<L>(keys).as_chunks::<2>().0.iter().enumerate() {
+                    let at = ((index * LANES + i) * LANES + lane) * HALF;
+                    if i < keys.len() {
+                        column[at..at + HALF].copy_from_slice(half);
+                    }
+                }
+            }
+            let row = &mut value_page[self.slot * shape.head_width() * HALF..];
+            for (to, values) in row.as_chunks_mut::<32>().0.iter_mut().zip(values.chunks(LANES)) {
+                *to = halves::<L>(values);
             }
         }
     }
+}
 
-    /// Keys and values of one head at `positions`, page by page in ascending order.
-    pub(crate) fn runs(
-        &self,
-        block: usize,
-        head: usize,
-        positions: Range<u32>,
-    ) -> impl Iterator<Item = Run<'_>> {
-        let (shape, size) = (self.shape, self.shape.head_size);
-        let pages = positions.start / PAGE_POSITIONS..positions.end.div_ceil(PAGE_POSITIONS);
-        pages.map(move |page| {
-            let first = page * PAGE_POSITIONS;
-            let from = (positions.start.max(first) - first) as usize * size;
-            let to = (positions.end.min(first + PAGE_POSITIONS) - first) as usize * size;
-            let floats = &self.pages[page as usize];
-            let (keys, values) = (shape.offset(block, 0, head), shape.offset(block, 1, head));
-            Run {
-                keys: &floats[keys + from..keys + to],
-                values: &floats[values + from..values + to],
-            }
-        })
-    }
+/// Up to sixteen values as halves, zeros after them.
+#[inline(always)]
+fn halves<L: Lanes>(values: &[f32]) -> [u8; 32] {
+    let (mut floats, mut bytes) = ([0.0; LANES], [0; 32]);
+    floats[..values.len()].copy_from_slice(values);
+    L::store_half(L::load(&floats), &mut bytes);
+    bytes
 }
 
 #[cfg(test)]

@@ -17,20 +17,24 @@ mod linear;
 mod math;
 mod model_file;
 mod norm;
+mod pass;
+mod pool;
 mod rope;
 mod shard;
 mod tokenizer;
 
-/// Numeric class of what this crate computes: its CPU kernel set, with `f32` on the wire and in the
-/// KV cache. The set's number rises whenever output bytes change.
-pub const NUMERIC_CLASS: &str = "cpu-1/wire-f32/kv-f32";
+/// Numeric class of what this crate computes: its CPU kernel set, with `f32` on the wire and `f16`
+/// in the KV cache. The set's number rises whenever output bytes change.
+pub const NUMERIC_CLASS: &str = "cpu-2/wire-f32/kv-f16";
 
 pub use config::{Architecture, ConfigError, ModelConfig};
 pub use gguf::{GgmlType, HeaderError, TensorInfo, ValueError};
 pub use home::{EmbedError, Home, LogitsError};
+pub use kernels::{Compute, InstructionSet};
 pub use linear::ComputeError;
 pub use model_file::{LayoutError, ModelFile, OpenError, Part, ReadError};
-pub use shard::{ForwardError, LoadError, OpenSessionError, Shard, TruncateError};
+pub use pool::Pool;
+pub use shard::{ForwardError, LoadError, OpenSessionError, Shard, Step, TruncateError};
 pub use tokenizer::{
     ChatMessage, EncodeError, RenderError, TextDecoder, Tokenizer, TokenizerError,
 };

@@ -10,44 +10,44 @@ use candle_core::{
 
 use crate::{
     gguf::{GgmlType, TensorInfo},
-    kernels::Rows,
+    kernels::{Activations, Compute, Weights},
 };
 
 /// A product failed below the seam; with checked shapes only memory can run out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("matrix product failed")]
-pub struct ComputeError(#[source] Box<dyn std::error::Error + Send + Sync>);
+pub struct ComputeError(#[source] Arc<dyn std::error::Error + Send + Sync>);
 
 /// A weight matrix `[outputs, inputs]`.
 #[derive(Debug)]
 pub(crate) struct Linear {
     inputs: usize,
     outputs: usize,
-    weights: Weights,
+    weights: Stored,
 }
 
 #[derive(Debug)]
-enum Weights {
-    /// Our row-wise kernels: the exact numeric class.
-    Rows(Rows),
+enum Stored {
+    /// Our kernels: the exact numeric class.
+    Packed(Weights),
     /// Candle, for kinds the kernels lack; its results may depend on the other rows of a call.
     Candle { product: QMatMul, tensor: Arc<QTensor>, bytes: u64 },
 }
 
 impl Linear {
     /// Takes a tensor `[inputs, outputs]` (GGUF order) with its bytes as in the file.
-    pub(crate) fn new(tensor: &TensorInfo, bytes: Vec<u8>) -> Result<Self, ComputeError> {
+    pub(crate) fn new(tensor: &TensorInfo, bytes: &[u8]) -> Result<Self, ComputeError> {
         let size = |index: usize| {
             let dim = tensor.dims.get(index).copied().unwrap_or(1);
-            usize::try_from(dim).map_err(|error| ComputeError(Box::new(error)))
+            usize::try_from(dim).map_err(|error| ComputeError(Arc::new(error)))
         };
         let (inputs, outputs) = (size(0)?, size(1)?);
-        let weights = if Rows::supports(tensor.kind) {
-            Weights::Rows(Rows::new(tensor.kind, (inputs, outputs), bytes))
+        let weights = if Weights::supports(tensor.kind) {
+            Stored::Packed(Weights::new(tensor.kind, (inputs, outputs), bytes))
         } else {
-            let loaded = candle_tensor(tensor.kind, (inputs, outputs), &bytes)?;
+            let loaded = candle_tensor(tensor.kind, (inputs, outputs), bytes)?;
             let product = QMatMul::from_arc(Arc::clone(&loaded)).map_err(compute)?;
-            Weights::Candle { product, tensor: loaded, bytes: tensor.bytes }
+            Stored::Candle { product, tensor: loaded, bytes: tensor.bytes }
         };
         Ok(Self { inputs, outputs, weights })
     }
@@ -60,28 +60,16 @@ impl Linear {
     /// Resident bytes of the weights.
     pub(crate) const fn bytes(&self) -> u64 {
         match &self.weights {
-            Weights::Rows(rows) => rows.bytes() as u64,
-            Weights::Candle { bytes, .. } => *bytes,
-        }
-    }
-
-    /// Multiplies `x`: `[rows, inputs]` f32, to `[rows, outputs]` f32.
-    pub(crate) fn forward(&self, x: &[f32], rows: usize) -> Result<Vec<f32>, ComputeError> {
-        match &self.weights {
-            Weights::Rows(weights) => Ok(weights.forward(x, rows)),
-            Weights::Candle { product, .. } => {
-                let x = Tensor::from_slice(x, (rows, self.inputs), &Device::Cpu);
-                let out = x.and_then(|x| product.forward(&x)?.flatten_all()?.to_vec1());
-                out.map_err(compute)
-            }
+            Stored::Packed(weights) => weights.bytes() as u64,
+            Stored::Candle { bytes, .. } => *bytes,
         }
     }
 
     /// Appends row `index` of the weights as f32 to `out`: an embedding look-up.
     pub(crate) fn row(&self, index: usize, out: &mut Vec<f32>) -> Result<(), ComputeError> {
         match &self.weights {
-            Weights::Rows(weights) => weights.row(index, out),
-            Weights::Candle { tensor, .. } => {
+            Stored::Packed(weights) => weights.row(index, out),
+            Stored::Candle { tensor, .. } => {
                 let kind = tensor.dtype();
                 let data = tensor.data().map_err(compute)?;
                 let size = data.len() / self.outputs;
@@ -95,6 +83,32 @@ impl Linear {
     }
 }
 
+/// Multiplies `x`: `[rows, inputs]` f32, with each matrix, to `[rows, outputs]` f32 each; what the
+/// matrices share of the work is done once.
+pub(crate) fn products<const N: usize>(
+    compute: &Compute,
+    x: &[f32],
+    rows: usize,
+    rounded: &mut Activations,
+    products: [(&Linear, &mut Vec<f32>); N],
+) -> Result<(), ComputeError> {
+    let mut packed = Vec::with_capacity(N);
+    for (linear, out) in products {
+        match &linear.weights {
+            Stored::Packed(weights) => packed.push((weights, out)),
+            Stored::Candle { product, .. } => {
+                let x = Tensor::from_slice(x, (rows, linear.inputs), &Device::Cpu);
+                let made = x.and_then(|x| product.forward(&x)?.flatten_all()?.to_vec1());
+                *out = made.map_err(self::compute)?;
+            }
+        }
+    }
+    if !packed.is_empty() {
+        compute.products(x, rows, rounded, &mut packed);
+    }
+    Ok(())
+}
+
 fn candle_tensor(
     kind: GgmlType,
     (inputs, outputs): (usize, usize),
@@ -105,5 +119,5 @@ fn candle_tensor(
 }
 
 fn compute(error: candle_core::Error) -> ComputeError {
-    ComputeError(Box::new(error))
+    ComputeError(Arc::new(error))
 }

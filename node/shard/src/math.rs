@@ -14,7 +14,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     // Adding and subtracting 1.5 * 2^23 rounds to the nearest integer without a library call.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.clamp(-88.0, 88.72);
-    let n = (clamped * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = (clamped - n * LN2_HIGH) - n * LN2_LOW;
     let mut p = 1.0 / 5_040.0;
     p = p * r + 1.0 / 720.0;
@@ -25,8 +26,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     p = p * r + 1.0;
     p = p * r + 1.0;
     // Two factors, because 2^n alone leaves the normal range at both ends.
-    #[expect(clippy::cast_possible_truncation, reason = "n is an integer from -127 to 128")]
-    let n = n as i32;
+    // The integer, -127 to 128, stands in the low bits; a cast would check for NaN lane by lane.
+    let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
     let half = n >> 1;
     let value = p * power_of_two(half) * power_of_two(n - half);
     if x < -87.3 {
@@ -52,7 +53,7 @@ pub(crate) fn tanh(x: f32) -> f32 {
 #[inline(always)]
 fn power_of_two(n: i32) -> f32 {
     #[expect(clippy::cast_sign_loss, reason = "the caller keeps n in the exponent's range")]
-    let bits = ((n + 127) as u32) << 23;
+    let bits = (n.wrapping_add(127) as u32) << 23;
     f32::from_bits(bits)
 }
 

@@ -5,8 +5,11 @@
 
 use crate::{config::RopePairs, math};
 
+/// Cosine and sine per frequency at one position.
+pub(crate) type Angles = Vec<(f32, f32)>;
+
 /// Angles of one rope: per frequency, radians per position.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rope {
     head_size: usize,
     pairs: RopePairs,
@@ -32,7 +35,7 @@ impl Rope {
     }
 
     /// Cosine and sine per frequency at absolute `position`.
-    pub(crate) fn angles(&self, position: u32) -> Vec<(f32, f32)> {
+    pub(crate) fn angles(&self, position: u32) -> Angles {
         let angle = |frequency: &f64| {
             let (sine, cosine) = math::sin_cos(frequency * f64::from(position));
             #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is meant")]

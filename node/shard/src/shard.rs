@@ -1,19 +1,23 @@
 //! Weights and caches of one block range on this machine. Not the embedding and head: `home`.
 
+mod error;
+
 use std::collections::BTreeMap;
 
-use comity_protocol::{
-    block::BlockRange,
-    id::{Digest, SessionId},
-    manifest::Manifest,
-};
+use comity_protocol::{block::BlockRange, id::SessionId, manifest::Manifest};
 
 use crate::{
+    attention::Row,
     block::Block,
+    kernels::Compute,
     kv_cache::{CacheShape, KvCache, PAGE_POSITIONS},
     linear::ComputeError,
-    model_file::{ModelFile, Part, ReadError},
+    model_file::ModelFile,
+    pass::{Pass, Scratch},
+    rope::Rope,
 };
+
+pub use error::{ForwardError, LoadError, OpenSessionError, TruncateError};
 
 /// KV budget of a fresh shard, bytes; the daemon sets its own from its config.
 const KV_BUDGET_DEFAULT: u64 = 1 << 30;
@@ -25,6 +29,9 @@ pub struct Shard {
     hidden_size: usize,
     context_length: u32,
     blocks: Vec<Block>,
+    ropes: Vec<Rope>,
+    compute: Compute,
+    scratch: Scratch,
     shape: CacheShape,
     kv_budget: u64,
     kv_reserved: u64,
@@ -37,173 +44,6 @@ struct Session {
     /// Blocks it runs: all of the shard's, or some.
     range: BlockRange,
     positions_max: u32,
-}
-
-/// Why weights were not loaded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The range ends past the model's last block.
-    #[error("blocks {range} are not in a model of {block_count} blocks")]
-    Range {
-        /// Range asked for.
-        range: BlockRange,
-        /// Blocks the model has.
-        block_count: u32,
-    },
-    /// The manifest describes another model than the file.
-    #[error("the manifest's {field} is {expected}, the file's is {got}")]
-    Manifest {
-        /// Field that differs.
-        field: &'static str,
-        /// Value in the manifest.
-        expected: String,
-        /// Value in the file.
-        got: String,
-    },
-    /// A tensor could not be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The bytes of a part are not those the manifest names.
-    #[error("{part} has digest {got}, the manifest says {expected} (tensors {tensors:?})")]
-    Digest {
-        /// Part of the model.
-        part: Part,
-        /// Digest in the manifest.
-        expected: Digest,
-        /// Digest of the file's bytes.
-        got: Digest,
-        /// Names of the tensors the digest covers.
-        tensors: Vec<String>,
-    },
-    /// A part lacks a tensor.
-    #[error("{part} lacks tensor `{tensor}`")]
-    Missing {
-        /// Part of the model.
-        part: Part,
-        /// Tensor name.
-        tensor: String,
-    },
-    /// A tensor could not be taken into memory.
-    #[error("cannot load tensor `{tensor}`")]
-    Tensor {
-        /// Tensor name.
-        tensor: String,
-        /// What failed.
-        #[source]
-        source: ComputeError,
-    },
-}
-
-/// Why a session was not opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenSessionError {
-    /// The shard does not hold some of the blocks.
-    #[error("blocks {range} are not all held; held are {held}")]
-    Range {
-        /// Blocks asked for.
-        range: BlockRange,
-        /// Blocks held.
-        held: BlockRange,
-    },
-    /// The session is open already.
-    #[error("session {id} is open already")]
-    Exists {
-        /// Session.
-        id: SessionId,
-    },
-    /// No positions, or more than the model was trained for.
-    #[error("{positions} positions asked for, the model has 1 to {context_length}")]
-    Positions {
-        /// Positions asked for.
-        positions: u32,
-        /// Positions the model has.
-        context_length: u32,
-    },
-    /// The KV budget is spent.
-    #[error("KV needs {needed} bytes, {free} of {budget} are free")]
-    Budget {
-        /// Bytes the session may need.
-        needed: u64,
-        /// Bytes not promised to other sessions.
-        free: u64,
-        /// Bytes of the whole budget.
-        budget: u64,
-    },
-}
-
-/// Why a cache was not truncated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TruncateError {
-    /// No such session.
-    #[error("session {id} is not open")]
-    UnknownSession {
-        /// Session.
-        id: SessionId,
-    },
-    /// The cache holds fewer positions.
-    #[error("cache holds {held} positions, cannot go to {position}")]
-    PositionMismatch {
-        /// Positions held.
-        held: u32,
-        /// Position asked for.
-        position: u32,
-    },
-}
-
-/// Why a step was refused; the cache then holds no new position.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ForwardError {
-    /// No such session.
-    #[error("session {id} is not open")]
-    UnknownSession {
-        /// Session.
-        id: SessionId,
-    },
-    /// The step starts past what the cache holds.
-    #[error("cache holds {held} positions, the step starts at {start}")]
-    PositionMismatch {
-        /// Positions held.
-        held: u32,
-        /// First position of the step.
-        start: u32,
-    },
-    /// The rows are none or not whole.
-    #[error("{floats} values are no whole rows of {hidden_size}")]
-    Length {
-        /// Values given.
-        floats: usize,
-        /// Values of one row.
-        hidden_size: usize,
-    },
-    /// The session would pass the positions it was opened for.
-    #[error("step ends at position {end}, the session was opened for {positions_max}")]
-    CacheFull {
-        /// One past the last position of the step.
-        end: u64,
-        /// Positions the session was opened for.
-        positions_max: u32,
-    },
-    /// An input value is NaN or infinite.
-    #[error("hidden state at position {position} is not finite")]
-    InputNotFinite {
-        /// Position of the first such row.
-        position: u32,
-    },
-    /// A result is NaN or infinite.
-    #[error("blocks {range} made a hidden state at position {position} that is not finite")]
-    OutputNotFinite {
-        /// Blocks run.
-        range: BlockRange,
-        /// Position of the first such row.
-        position: u32,
-    },
-    /// A product failed.
-    #[error(transparent)]
-    Compute(#[from] ComputeError),
 }
 
 impl Shard {
@@ -222,8 +62,9 @@ impl Shard {
         let expected = expected.filter(|_| range.end() <= config.block_count);
         let expected =
             expected.ok_or(LoadError::Range { range, block_count: config.block_count })?;
+        let mut ropes = Vec::new();
         let blocks = range.iter().zip(expected);
-        let blocks = blocks.map(|(block, &digest)| Block::load(file, block, digest));
+        let blocks = blocks.map(|(block, &digest)| Block::load(file, block, digest, &mut ropes));
         let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
         let shape = CacheShape {
             blocks: blocks.len(),
@@ -235,11 +76,19 @@ impl Shard {
             hidden_size: config.hidden_size as usize,
             context_length: config.context_length,
             blocks,
+            ropes,
+            compute: Compute::shared(),
+            scratch: Scratch::default(),
             shape,
             kv_budget: KV_BUDGET_DEFAULT,
             kv_reserved: 0,
             sessions: BTreeMap::new(),
         })
+    }
+
+    /// Sets what the blocks run on; a fresh shard uses [`Compute::shared`].
+    pub fn set_compute(&mut self, compute: Compute) {
+        self.compute = compute;
     }
 
     /// Blocks this shard runs.
@@ -383,34 +232,110 @@ impl Shard {
         start: u32,
         hidden: &[f32],
     ) -> Result<Vec<f32>, ForwardError> {
-        let hidden_size = self.hidden_size;
-        let session = self.sessions.get_mut(id).ok_or(ForwardError::UnknownSession { id: *id })?;
-        let end = session.admit(start, hidden, hidden_size)?;
-        if let Some(position) = first_not_finite(hidden, start, hidden_size) {
+        let mut results = self.forward_all(&[Step { session: *id, start, hidden }]);
+        results.pop().unwrap_or(Err(ForwardError::UnknownSession { id: *id }))
+    }
+
+    /// Like [`Self::forward`] for steps of several sessions at once, which reads the weights once
+    /// for all of them. Each session may have one step; results are in the order of `steps`, and
+    /// their bytes are those of each step alone.
+    pub fn forward_all(&mut self, steps: &[Step<'_>]) -> Vec<Result<Vec<f32>, ForwardError>> {
+        let mut results: Vec<_> = steps.iter().map(|_| None).collect();
+        let mut admitted = Vec::new();
+        for (index, step) in steps.iter().enumerate() {
+            match self.admit(step) {
+                Ok(session) => admitted.push((index, session)),
+                Err(error) => results[index] = Some(Err(error)),
+            }
+        }
+        // Sessions through other blocks need runs of their own.
+        while let Some(&(_, Session { range, .. })) = admitted.first() {
+            let (mut group, rest): (Vec<_>, Vec<_>) =
+                admitted.into_iter().partition(|(_, session)| session.range == range);
+            admitted = rest;
+            let made = self.run(steps, range, &mut group);
+            for ((index, session), result) in group.into_iter().zip(made) {
+                self.sessions.insert(steps[index].session, session);
+                results[index] = Some(result);
+            }
+        }
+        let missing = |step: &Step<'_>| Err(ForwardError::UnknownSession { id: step.session });
+        let results = results.into_iter().zip(steps);
+        results.map(|(result, step)| result.unwrap_or_else(|| missing(step))).collect()
+    }
+
+    /// Checks a step and takes its session out, with room for the new positions.
+    fn admit(&mut self, step: &Step<'_>) -> Result<Session, ForwardError> {
+        let (id, hidden_size) = (step.session, self.hidden_size);
+        let session = self.sessions.get(&id).ok_or(ForwardError::UnknownSession { id })?;
+        let end = session.admit(step.start, step.hidden, hidden_size)?;
+        if let Some(position) = first_not_finite(step.hidden, step.start, hidden_size) {
             return Err(ForwardError::InputNotFinite { position });
         }
-        session.cache.truncate(start);
+        let session = self.sessions.remove(&id);
+        let mut session = session.ok_or(ForwardError::UnknownSession { id })?;
+        session.cache.truncate(step.start);
         session.cache.reserve(end);
-        let mut rows = hidden.to_vec();
-        let first = (session.range.start() - self.range.start()) as usize;
-        let blocks = &self.blocks[first..][..session.range.len() as usize];
-        // One entry into the thread pool per step: each product would else wake it anew.
-        let passed = rayon::scope(|_| {
-            let mut blocks = blocks.iter().enumerate();
-            blocks.try_for_each(|(slot, block)| {
-                block.forward(&mut session.cache, slot, start, &mut rows)
-            })
-        });
-        if let Err(error) = passed {
-            session.cache.truncate(start);
-            return Err(error.into());
+        Ok(session)
+    }
+
+    /// Runs blocks `range` over the steps of `group`, whose sessions all have that range.
+    fn run(
+        &mut self,
+        steps: &[Step<'_>],
+        range: BlockRange,
+        group: &mut [(usize, Session)],
+    ) -> Vec<Result<Vec<f32>, ForwardError>> {
+        let hidden_size = self.hidden_size;
+        let (mut hidden, mut rows) = (Vec::new(), Vec::new());
+        for (session, (index, _)) in group.iter().enumerate() {
+            let step = &steps[*index];
+            hidden.extend_from_slice(step.hidden);
+            let positions = (step.start..).take(step.hidden.len() / hidden_size);
+            rows.extend(positions.map(|position| Row { session, position }));
         }
-        if let Some(position) = first_not_finite(&rows, start, hidden_size) {
-            session.cache.truncate(start);
-            return Err(ForwardError::OutputNotFinite { range: session.range, position });
-        }
-        session.cache.commit(end);
-        Ok(rows)
+        let passed = self.run_blocks(range, group, &rows, &mut hidden);
+        let mut made = hidden.as_slice();
+        let finish = |(index, session): &mut (usize, Session)| {
+            let step = &steps[*index];
+            let (rows, rest) = made.split_at(step.hidden.len());
+            made = rest;
+            let result = session.finish(step, rows, hidden_size);
+            match &passed {
+                Ok(()) => result,
+                Err(error) => {
+                    session.cache.truncate(step.start);
+                    Err(ForwardError::Compute(error.clone()))
+                }
+            }
+        };
+        group.iter_mut().map(finish).collect()
+    }
+
+    fn run_blocks(
+        &mut self,
+        range: BlockRange,
+        group: &mut [(usize, Session)],
+        rows: &[Row],
+        hidden: &mut [f32],
+    ) -> Result<(), ComputeError> {
+        let angles: Vec<Vec<_>> = self
+            .ropes
+            .iter()
+            .map(|rope| rows.iter().map(|row| rope.angles(row.position)).collect())
+            .collect();
+        let mut caches: Vec<_> = group.iter_mut().map(|(_, session)| &mut session.cache).collect();
+        let mut pass = Pass {
+            compute: &self.compute,
+            caches: &mut caches,
+            rows,
+            ropes: &self.ropes,
+            angles: &angles,
+            scratch: &mut self.scratch,
+        };
+        let first = (range.start() - self.range.start()) as usize;
+        let mut blocks = self.blocks[first..][..range.len() as usize].iter().enumerate();
+        blocks.try_for_each(|(slot, block)| block.forward(&mut pass, slot, hidden))
     }
 }
 
@@ -430,6 +355,33 @@ impl Session {
         let fits = u32::try_from(end).ok().filter(|&end| end <= positions_max);
         fits.ok_or(ForwardError::CacheFull { end, positions_max })
     }
+
+    /// Counts the new positions as held if their rows are finite.
+    fn finish(
+        &mut self,
+        step: &Step<'_>,
+        rows: &[f32],
+        hidden_size: usize,
+    ) -> Result<Vec<f32>, ForwardError> {
+        if let Some(position) = first_not_finite(rows, step.start, hidden_size) {
+            self.cache.truncate(step.start);
+            return Err(ForwardError::OutputNotFinite { range: self.range, position });
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "admitted below `positions_max`")]
+        self.cache.commit(step.start + (rows.len() / hidden_size) as u32);
+        Ok(rows.to_vec())
+    }
+}
+
+/// New positions of one session.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    /// Session.
+    pub session: SessionId,
+    /// Absolute position of the first row.
+    pub start: u32,
+    /// `[positions, hidden]` f32 row-major, at least one row.
+    pub hidden: &'a [f32],
 }
 
 /// Refuses a manifest that describes another model than `file`.

@@ -14,23 +14,6 @@ pub(super) struct Row {
     pub(super) scales: Vec<f32>,
     /// `[inputs / 32]`.
     pub(super) minimums: Vec<f32>,
-    /// `[inputs]`, of float kinds.
-    pub(super) floats: Vec<f32>,
-}
-
-/// Whether rows of `kind` are quantised, not floats.
-pub(super) const fn is_quantised(kind: GgmlType) -> bool {
-    !matches!(kind, GgmlType::F32 | GgmlType::F16 | GgmlType::Bf16)
-}
-
-/// Whether scales are per 16 elements.
-pub(super) const fn has_groups_of_16(kind: GgmlType) -> bool {
-    matches!(kind, GgmlType::Q6K)
-}
-
-/// Whether `minimums` is used.
-pub(super) const fn has_minimums(kind: GgmlType) -> bool {
-    matches!(kind, GgmlType::Q4_1 | GgmlType::Q5_1 | GgmlType::Q4K | GgmlType::Q5K)
 }
 
 impl Row {
@@ -39,28 +22,21 @@ impl Row {
             quants: vec![0; inputs],
             scales: vec![0.0; inputs / 16],
             minimums: vec![0.0; inputs / 32],
-            floats: vec![0.0; inputs],
         }
     }
+}
 
-    /// Appends the row's values.
-    pub(super) fn append_floats(&self, kind: GgmlType, out: &mut Vec<f32>) {
-        if !is_quantised(kind) {
-            out.extend_from_slice(&self.floats);
-            return;
-        }
-        let group = if has_groups_of_16(kind) { 16 } else { 32 };
-        out.extend(self.quants.iter().enumerate().map(|(i, &quant)| {
-            let minimum = if has_minimums(kind) { self.minimums[i / 32] } else { 0.0 };
-            self.scales[i / group] * f32::from(quant) + minimum
-        }));
+/// One element of a float kind, from its bytes.
+pub(super) fn float(kind: GgmlType, bytes: &[u8]) -> f32 {
+    let bits = |at: usize| bytes.get(at).copied().unwrap_or(0);
+    match kind {
+        GgmlType::F16 => f16(u16::from_le_bytes([bits(0), bits(1)])),
+        GgmlType::Bf16 => bf16(u16::from_le_bytes([bits(0), bits(1)])),
+        _ => f32::from_le_bytes([bits(0), bits(1), bits(2), bits(3)]),
     }
 }
 
 /// Unpacks blocks of 32 elements that start with an f16 scale; `$fill` returns quants and minimum.
-///
-/// A macro over plain loops and arrays by value: function values and array adapters are not inlined
-/// where the wide instructions are on, which costs more than half of the speed.
 macro_rules! blocks_of_32 {
     ($bytes:ident, $row:ident, $size:literal, $fill:ident) => {{
         let quants = $row.quants.as_chunks_mut::<32>().0.iter_mut();
@@ -73,21 +49,10 @@ macro_rules! blocks_of_32 {
     }};
 }
 
-/// Unpacks `bytes`, one whole row of `kind`, into `row`.
+/// Unpacks `bytes`, one whole row of the quantised `kind`, into `row`.
 #[inline(always)]
 pub(super) fn unpack(kind: GgmlType, bytes: &[u8], row: &mut Row) {
     match kind {
-        GgmlType::F32 => {
-            for (out, bytes) in row.floats.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                *out = f32::from_le_bytes(*bytes);
-            }
-        }
-        GgmlType::F16 | GgmlType::Bf16 => {
-            let widen = if kind == GgmlType::F16 { f16 } else { bf16 };
-            for (out, bytes) in row.floats.iter_mut().zip(bytes.as_chunks::<2>().0) {
-                *out = widen(u16::from_le_bytes(*bytes));
-            }
-        }
         GgmlType::Q4_0 => blocks_of_32!(bytes, row, 18, q4_0),
         GgmlType::Q4_1 => blocks_of_32!(bytes, row, 20, q4_1),
         GgmlType::Q5_0 => blocks_of_32!(bytes, row, 22, q5_0),
@@ -96,9 +61,8 @@ pub(super) fn unpack(kind: GgmlType, bytes: &[u8], row: &mut Row) {
         GgmlType::Q4K => q4k_or_q5k::<144>(bytes, row),
         GgmlType::Q5K => q4k_or_q5k::<176>(bytes, row),
         GgmlType::Q6K => q6k(bytes, row),
-        GgmlType::Q2K | GgmlType::Q3K => {
-            unreachable!("`Rows::supports` keeps these kinds from this module")
-        }
+        // Floats are copied as they are; the others `Weights::supports` keeps from this module.
+        GgmlType::F32 | GgmlType::F16 | GgmlType::Bf16 | GgmlType::Q2K | GgmlType::Q3K => {}
     }
 }
 

@@ -17,8 +17,9 @@ use crate::{
 /// How far logits may be off where both sides round activations to 8 bits, each in its own way.
 /// The fixtures' logits have a standard deviation of about 1.
 const QUANTISED_TOLERANCE: f32 = 0.15;
-/// How far logits may be off in F32, where only the order of sums differs.
-const FLOAT_TOLERANCE: f32 = 2e-3;
+/// How far logits may be off in F32, where the order of sums differs and our KV cache rounds to
+/// binary16: 11 bits, over six blocks.
+const FLOAT_TOLERANCE: f32 = 5e-3;
 
 /// Logits after `prompt` in one prefill, then after each of `rest`, one step each.
 fn ours(fixture: &Fixture, prompt: &[u32], rest: &[u32]) -> Vec<Vec<f32>> {

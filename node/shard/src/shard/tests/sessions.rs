@@ -57,7 +57,7 @@ fn closing_a_session_frees_its_kv_at_once() {
     shard.forward(&SESSION, 0, &rows).unwrap();
     assert_eq!(shard.kv_bytes(), 64 * shard.kv_bytes_per_position());
     // 6 blocks, keys and values, 2 heads of 16 floats.
-    assert_eq!(shard.kv_bytes_per_position(), 6 * 2 * 2 * 16 * 4);
+    assert_eq!(shard.kv_bytes_per_position(), 6 * 2 * 2 * 16 * 2);
     shard.truncate(&SESSION, 32).unwrap();
     assert_eq!(shard.kv_bytes(), 32 * shard.kv_bytes_per_position());
     shard.close_session(&SESSION);

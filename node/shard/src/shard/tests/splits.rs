@@ -3,7 +3,7 @@
 use comity_protocol::{block::BlockRange, id::SessionId};
 
 use super::{Fixture, SESSION, bits, tokens};
-use crate::{fixture::BLOCKS, shard::OpenSessionError};
+use crate::{Compute, InstructionSet, Step, fixture::BLOCKS, shard::OpenSessionError};
 
 /// Every way to cut the blocks into one to four stages: each stage's end.
 fn cuts() -> Vec<Vec<u32>> {
@@ -63,16 +63,81 @@ fn p8_every_chunking_of_a_prefill_gives_the_same_bytes() {
 }
 
 #[test]
-fn p8_the_thread_count_does_not_change_bytes() {
-    let fixture = Fixture::gemma3();
-    let rows = fixture.home().embed(&tokens(40)).unwrap();
-    let run = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| bits(&fixture.shard(0, BLOCKS).forward(&SESSION, 0, &rows).unwrap()))
-    };
-    let one = run(1);
-    for threads in [2, 3, 5] {
-        assert!(run(threads) == one, "{threads} threads change bytes");
+fn p8_neither_threads_nor_instruction_set_change_bytes() {
+    for fixture in [Fixture::llama(), Fixture::gemma3()] {
+        let home = fixture.home();
+        let rows = home.embed(&tokens(40)).unwrap();
+        let hidden_size = fixture.manifest.hidden_size as usize;
+        let run = |compute: Compute| {
+            let (mut home, mut shard) = (fixture.home(), fixture.shard(0, BLOCKS));
+            shard.set_compute(compute.clone());
+            home.set_compute(compute);
+            let rows = shard.forward(&SESSION, 0, &rows).unwrap();
+            let logits = home.logits(&rows[rows.len() - hidden_size..]).unwrap();
+            [bits(&rows), bits(&logits)].concat()
+        };
+        let reference = run(Compute::new(1).with_set(InstructionSet::Portable));
+        for set in InstructionSet::available() {
+            for threads in [1, 2, 3, 5] {
+                let got = run(Compute::new(threads).with_set(set));
+                assert!(got == reference, "{set:?} on {threads} threads changes bytes");
+            }
+        }
+    }
+}
+
+/// Step `round` of session `index` among companions: prefills of several lengths, then decode steps.
+fn companion_step(index: u32, round: u32) -> Vec<u32> {
+    let count = if round == index % 3 { 9 + 5 * index } else { 1 };
+    tokens(80)[(index + 3 * round) as usize..][..count as usize].to_vec()
+}
+
+#[test]
+fn p8_company_in_a_batch_does_not_change_bytes() {
+    for fixture in [Fixture::llama(), Fixture::gemma3()] {
+        let home = fixture.home();
+        let mut together = fixture.shard(0, BLOCKS);
+        let ids: Vec<_> = (0..6).map(|index| SessionId([100 + index; 16])).collect();
+        for (index, &id) in ids.iter().enumerate() {
+            // Two of them run only some of the blocks.
+            let start = if index < 2 { 2 } else { 0 };
+            let range = BlockRange::new(start, BLOCKS).unwrap();
+            together.open_session_over(id, range, 100).unwrap();
+        }
+        let mut alone: Vec<_> = ids
+            .iter()
+            .map(|id| fixture.shard(together.session_range(id).unwrap().start(), BLOCKS))
+            .collect();
+        for round in 0..5 {
+            let rows: Vec<_> =
+                (0..6).map(|index| home.embed(&companion_step(index, round)).unwrap()).collect();
+            let steps: Vec<_> = ids
+                .iter()
+                .zip(&rows)
+                .map(|(&session, rows)| {
+                    let start = together.positions(&session).unwrap();
+                    Step { session, start, hidden: rows }
+                })
+                .collect();
+            let made = together.forward_all(&steps);
+            for ((step, made), alone) in steps.iter().zip(made).zip(&mut alone) {
+                let expected = alone.forward(&SESSION, step.start, step.hidden).unwrap();
+                assert!(bits(&made.unwrap()) == bits(&expected), "company changes bytes");
+            }
+        }
+    }
+}
+
+#[test]
+fn p8_logits_of_many_rows_are_those_of_each_alone() {
+    for fixture in [Fixture::llama(), Fixture::gemma3()] {
+        let home = fixture.home();
+        let rows = home.embed(&tokens(11)).unwrap();
+        let rows: Vec<_> = rows.chunks(fixture.manifest.hidden_size as usize).collect();
+        for (row, together) in rows.iter().zip(home.logits_all(&rows)) {
+            let alone = home.logits(row).unwrap();
+            assert!(bits(&alone) == bits(&together.unwrap()), "company changes logits");
+        }
     }
 }
 
