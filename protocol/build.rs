@@ -1,11 +1,12 @@
 //! Compiles `proto/comity/v1/*.proto` without a system `protoc`.
 
-use std::{error::Error, path::Path};
+use std::{env, error::Error, path::PathBuf};
 
 const SCHEMAS: [&str; 6] = ["client", "common", "governance", "model", "receipt", "session"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    // At run time: two checkouts may share one target folder, and with it this program.
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../proto");
     println!("cargo:rerun-if-changed={}", root.display());
     let files: Vec<_> =
         SCHEMAS.iter().map(|name| root.join(format!("comity/v1/{name}.proto"))).collect();
