@@ -1,8 +1,10 @@
-//! The thread that owns models: every forward pass runs here. Not the order of passes, which the
-//! session machines decide.
+//! The thread that owns models: every forward pass runs here. Not which steps run together, which
+//! [`comity_protocol::microbatch`] decides.
 //!
 //! A named thread with a bounded queue, because a pass holds the CPU for milliseconds and must never
 //! hold up the tasks that move packets.
+
+mod worker;
 
 use std::{collections::HashMap, sync::Arc, thread::JoinHandle};
 
@@ -12,10 +14,11 @@ use comity_protocol::{
     refusal::Cause,
     tensor::Hidden,
 };
-use comity_shard::{ForwardError, Home, OpenSessionError, Shard};
+use comity_shard::{Home, Shard};
 use tokio::sync::{mpsc, oneshot, watch};
+use worker::Worker;
 
-/// Passes that may wait. Each session has at most a few under way, so this is about a hundred
+/// Passes that may wait in the queue, and as many again with the worker. Each session has at most a few under way, so this is about a hundred
 /// sessions; past it, callers wait in their own tasks.
 const QUEUE_CAPACITY: usize = 256;
 
@@ -65,10 +68,23 @@ pub struct Executor {
     thread: Arc<std::sync::Mutex<Option<JoinHandle<()>>>>,
 }
 
+/// A session whose steps are to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The session.
+    pub session: SessionId,
+    /// Home's institution, whose share of the executor its steps count to.
+    pub institution: String,
+    /// Blocks it runs.
+    pub blocks: BlockRange,
+    /// Positions it may come to.
+    pub positions_max: u32,
+}
+
 type Reply<T> = oneshot::Sender<Result<T, PassError>>;
 
 enum Pass {
-    Open { model: Digest, session: SessionId, blocks: BlockRange, positions: u32, reply: Reply<()> },
+    Open { model: Digest, opening: Opening, reply: Reply<()> },
     Forward { model: Digest, session: SessionId, start: u32, hidden: Hidden, reply: Reply<Hidden> },
     Close { model: Digest, session: SessionId },
     Embed { model: Digest, tokens: Vec<u32>, reply: Reply<Hidden> },
@@ -82,18 +98,11 @@ impl Executor {
     /// The system's error if no thread can be had.
     pub fn spawn(models: HashMap<Digest, Model>) -> std::io::Result<Self> {
         let (queue, passes) = mpsc::channel(QUEUE_CAPACITY);
-        let mut worker = Worker { models, block_time_ns: 0 };
+        let worker = Worker::new(models);
         let (usage_sender, usage) = watch::channel(worker.usage());
-        let thread = std::thread::Builder::new().name("executor".into()).spawn(move || {
-            let mut passes = passes;
-            while let Some(pass) = passes.blocking_recv() {
-                worker.run(pass);
-                usage_sender.send_if_modified(|usage| {
-                    let new = worker.usage();
-                    std::mem::replace(usage, new) != new
-                });
-            }
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("executor".into())
+            .spawn(move || worker.run(passes, &usage_sender))?;
         Ok(Self { queue, usage, thread: Arc::new(std::sync::Mutex::new(Some(thread))) })
     }
 
@@ -114,18 +123,13 @@ impl Executor {
     ///
     /// # Errors
     /// [`PassError`] with `overloaded` if the budget is used up.
-    pub async fn open(
-        &self,
-        model: Digest,
-        session: SessionId,
-        blocks: BlockRange,
-        positions: u32,
-    ) -> Result<(), PassError> {
-        self.ask(|reply| Pass::Open { model, session, blocks, positions, reply }).await
+    pub async fn open(&self, model: Digest, opening: Opening) -> Result<(), PassError> {
+        self.ask(|reply| Pass::Open { model, opening, reply }).await
     }
 
     /// Queues a pass: truncates the session's cache to `start` and runs its blocks over `hidden`.
-    /// Passes of one caller run in the order of these calls; the result is awaited apart.
+    /// Passes of one session run in the order of these calls, in pieces and together with those of
+    /// others as suits; the result is awaited apart.
     ///
     /// # Errors
     /// [`PassError`] if the executor stopped; the awaited result has those of the pass itself.
@@ -139,7 +143,7 @@ impl Executor {
         self.queue(move |reply| Pass::Forward { model, session, start, hidden, reply }).await
     }
 
-    /// Frees a session's KV cache, after the passes queued before.
+    /// Frees a session's KV cache; what it still has queued is dropped.
     pub async fn close(&self, model: Digest, session: SessionId) {
         // The thread is gone only at shutdown, and its caches with it.
         let _ = self.queue.send(Pass::Close { model, session }).await;
@@ -194,119 +198,5 @@ fn gone() -> PassError {
     PassError { cause: Cause::Shutdown, detail: "the executor stopped".into() }
 }
 
-struct Worker {
-    models: HashMap<Digest, Model>,
-    block_time_ns: u64,
-}
-
-impl Worker {
-    fn run(&mut self, pass: Pass) {
-        // A reply nobody waits for any more is dropped: its session has ended.
-        match pass {
-            Pass::Open { model, session, blocks, positions, reply } => {
-                let result = self.shard(model).and_then(|shard| {
-                    shard.open_session_over(session, blocks, positions).map_err(open_error)
-                });
-                let _ = reply.send(result);
-            }
-            Pass::Forward { model, session, start, hidden, reply } => {
-                let _ = reply.send(self.forward(model, session, start, &hidden));
-            }
-            Pass::Close { model, session } => {
-                if let Ok(shard) = self.shard(model) {
-                    shard.close_session(&session);
-                }
-            }
-            Pass::Embed { model, tokens, reply } => {
-                let _ = reply.send(self.embed(model, &tokens));
-            }
-            Pass::Head { model, hidden, reply } => {
-                let result = self
-                    .home(model)
-                    .and_then(|home| home.logits(&hidden.values()).map_err(|error| bug(&error)));
-                let _ = reply.send(result);
-            }
-        }
-    }
-
-    fn forward(
-        &mut self,
-        model: Digest,
-        session: SessionId,
-        start: u32,
-        hidden: &Hidden,
-    ) -> Result<Hidden, PassError> {
-        let started = std::time::Instant::now();
-        let shard = self.shard(model)?;
-        let width = hidden.row_bytes() / size_of::<f32>();
-        let values = shard.forward(&session, start, &hidden.values()).map_err(forward_error)?;
-        let blocks = shard.session_range(&session).map_or(1, BlockRange::len);
-        let steps = u64::from(blocks) * u64::from(hidden.positions());
-        let elapsed = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let measured = elapsed / steps.max(1);
-        // Decode steps only: prefill reads the weights once for many positions.
-        if hidden.positions() == 1 {
-            self.block_time_ns = match self.block_time_ns {
-                0 => measured,
-                known => known - known / 8 + measured / 8,
-            };
-        }
-        Hidden::from_values(&values, width).map_err(|error| bug(&error))
-    }
-
-    fn embed(&mut self, model: Digest, tokens: &[u32]) -> Result<Hidden, PassError> {
-        let home = self.home(model)?;
-        let values = home.embed(tokens).map_err(|error| bug(&error))?;
-        Hidden::from_values(&values, values.len() / tokens.len().max(1))
-            .map_err(|error| bug(&error))
-    }
-
-    fn shard(&mut self, model: Digest) -> Result<&mut Shard, PassError> {
-        self.models.get_mut(&model).and_then(|model| model.shard.as_mut()).ok_or_else(not_served)
-    }
-
-    fn home(&mut self, model: Digest) -> Result<&Home, PassError> {
-        self.models.get(&model).and_then(|model| model.home.as_ref()).ok_or_else(not_served)
-    }
-
-    fn usage(&self) -> Usage {
-        let mut usage = Usage { block_time_ns: self.block_time_ns, ..Usage::default() };
-        #[expect(clippy::iter_over_hash_type, reason = "sums do not depend on order")]
-        for model in self.models.values() {
-            if let Some(shard) = &model.shard {
-                usage.weight_bytes += shard.weight_bytes();
-                usage.kv_bytes += shard.kv_bytes();
-                usage.kv_reserved += shard.kv_reserved();
-                usage.sessions += u32::try_from(shard.sessions()).unwrap_or(u32::MAX);
-                usage.kv_budget += shard.kv_budget();
-                usage.kv_bytes_per_position += shard.kv_bytes_per_position();
-            }
-            usage.weight_bytes += model.home.as_ref().map_or(0, Home::weight_bytes);
-        }
-        usage
-    }
-}
-
-fn not_served() -> PassError {
-    PassError { cause: Cause::NotServed, detail: "this node does not hold that part".into() }
-}
-
-fn bug(error: &dyn std::fmt::Display) -> PassError {
-    PassError { cause: Cause::Bug, detail: error.to_string() }
-}
-
-fn open_error(error: OpenSessionError) -> PassError {
-    PassError { cause: Cause::Overloaded, detail: error.to_string() }
-}
-
-fn forward_error(error: ForwardError) -> PassError {
-    let cause = match error {
-        ForwardError::InputNotFinite { .. } | ForwardError::OutputNotFinite { .. } => {
-            Cause::NotFinite
-        }
-        ForwardError::PositionMismatch { .. } => Cause::PositionMismatch,
-        ForwardError::CacheFull { .. } => Cause::Limit,
-        _ => Cause::Bug,
-    };
-    PassError { cause, detail: error.to_string() }
-}
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ pub mod directory;
 pub mod id;
 pub mod limits;
 pub mod manifest;
+pub mod microbatch;
 pub mod policy;
 pub mod receipt;
 pub mod refusal;

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use comity_protocol::{
+    block::BlockRange,
     id::{Digest, SessionId},
     refusal::{Cause, Refusal},
     session::{
@@ -27,7 +28,7 @@ use super::{
     Context, EVENT_CAPACITY, OpenLinkError,
     link::{Link, LinkError, LinkSender, Message},
 };
-use crate::executor::PassError;
+use crate::executor::{Opening, PassError};
 
 type Work = Pin<Box<dyn Future<Output = Input> + Send>>;
 type Pass = Pin<Box<dyn Future<Output = Result<Hidden, PassError>> + Send>>;
@@ -57,11 +58,12 @@ pub(super) async fn serve(context: Arc<Context>, upstream: Link, signed: Signed)
         let claim = Claim::new(context.clone(), session).ok_or_else(|| {
             Refusal::new(Cause::Violation, index, "open: the session is being served already")
         })?;
-        Ok((machine, claim))
+        let home = members.get(&machine.home()).map(|member| member.institution.clone());
+        Ok((machine, claim, home.unwrap_or_default()))
     });
     match claimed {
-        Ok((machine, claim)) => {
-            Driver::new(context, machine, upstream).run(outputs).await;
+        Ok((machine, claim, institution)) => {
+            Driver::new(context, machine, institution, upstream).run(outputs).await;
             drop(claim);
         }
         Err(refusal) => {
@@ -105,6 +107,8 @@ struct Driver {
     context: Arc<Context>,
     machine: Stage,
     model: Digest,
+    /// Home's.
+    institution: String,
     upstream: LinkSender,
     downstream: Option<LinkSender>,
     events: mpsc::Receiver<Event>,
@@ -117,7 +121,7 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(context: Arc<Context>, machine: Stage, upstream: Link) -> Self {
+    fn new(context: Arc<Context>, machine: Stage, institution: String, upstream: Link) -> Self {
         let (events_sender, events) = mpsc::channel(EVENT_CAPACITY);
         let permits = Arc::new(Semaphore::new(PENDING_STEPS_MAX));
         let mut readers = JoinSet::new();
@@ -138,6 +142,7 @@ impl Driver {
             model: machine.model(),
             context,
             machine,
+            institution,
             upstream: sender,
             downstream: None,
             events,
@@ -245,12 +250,13 @@ impl Driver {
         Performed::Idle
     }
 
-    fn open_shard(&mut self, blocks: comity_protocol::block::BlockRange, positions: u32) {
-        let (executor, model, session) =
-            (self.context.executor.clone(), self.model, self.session());
+    fn open_shard(&mut self, blocks: BlockRange, positions_max: u32) {
+        let (executor, model) = (self.context.executor.clone(), self.model);
+        let (session, institution) = (self.session(), self.institution.clone());
         let index = self.machine.index();
         self.work.push(Box::pin(async move {
-            let result = executor.open(model, session, blocks, positions).await;
+            let opening = Opening { session, institution, blocks, positions_max };
+            let result = executor.open(model, opening).await;
             Input::ShardOpened(
                 result.map_err(|error| Refusal::new(error.cause, index, error.detail)),
             )

@@ -138,6 +138,12 @@ impl Stage {
         self.open.manifest
     }
 
+    /// The node whose prompt this is.
+    #[must_use]
+    pub const fn home(&self) -> PeerKey {
+        self.signed.signer
+    }
+
     /// Place in the route, from 0.
     #[must_use]
     pub const fn index(&self) -> u32 {
@@ -148,7 +154,7 @@ impl Stage {
     #[must_use]
     pub fn downstream(&self) -> PeerKey {
         let next = self.open.stages.get(self.index as usize + 1);
-        next.map_or(self.signed.signer, |stage| stage.peer)
+        next.map_or_else(|| self.home(), |stage| stage.peer)
     }
 
     /// Bytes of one row of this session's hidden states.

@@ -1,0 +1,156 @@
+//! The worker's order and the bytes of passes that run together.
+
+use comity_shard::{ModelFile, fixture};
+
+use super::{worker::Worker, *};
+
+const MODEL: Digest = Digest([1; 32]);
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    file: ModelFile,
+    manifest: comity_protocol::manifest::Manifest,
+    worker: Worker,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        fixture::write_llama(&path, 1).unwrap();
+        let file = ModelFile::open(&path).unwrap();
+        let manifest = file.manifest().unwrap();
+        let home = Some(Home::load(&file, &manifest).unwrap());
+        let shard = Some(Self::shard(&file, &manifest));
+        let worker = Worker::new([(MODEL, Model { shard, home })].into());
+        Self { _folder: folder, file, manifest, worker }
+    }
+
+    fn shard(file: &ModelFile, manifest: &comity_protocol::manifest::Manifest) -> Shard {
+        let range = BlockRange::new(0, fixture::BLOCKS).unwrap();
+        Shard::load(file, range, manifest).unwrap()
+    }
+
+    fn open(&mut self, id: u8) -> SessionId {
+        let (reply, mut answer) = oneshot::channel();
+        let opening = Opening {
+            session: SessionId([id; 16]),
+            institution: format!("institution {}", id % 2),
+            blocks: BlockRange::new(0, fixture::BLOCKS).unwrap(),
+            positions_max: fixture::CONTEXT,
+        };
+        let session = opening.session;
+        self.worker.accept(Pass::Open { model: MODEL, opening, reply });
+        answer.try_recv().unwrap().unwrap();
+        session
+    }
+
+    fn embed(&mut self, tokens: Vec<u32>) -> Hidden {
+        let (reply, mut answer) = oneshot::channel();
+        self.worker.accept(Pass::Embed { model: MODEL, tokens, reply });
+        answer.try_recv().unwrap().unwrap()
+    }
+
+    fn forward(&mut self, session: SessionId, start: u32, count: u32) -> Answer {
+        let tokens = (0..count).map(|i| 10 + (u32::from(session.0[0]) * 7 + start + i) % 250);
+        let hidden = self.embed(tokens.collect());
+        let (reply, answer) = oneshot::channel();
+        self.worker.accept(Pass::Forward {
+            model: MODEL,
+            session,
+            start,
+            hidden: hidden.clone(),
+            reply,
+        });
+        Answer { session, start, hidden, answer }
+    }
+}
+
+/// A queued pass and what it was given.
+struct Answer {
+    session: SessionId,
+    start: u32,
+    hidden: Hidden,
+    answer: oneshot::Receiver<Result<Hidden, PassError>>,
+}
+
+#[test]
+fn a_decode_step_overtakes_a_long_prefill() {
+    let mut bench = Bench::new();
+    let (long, short) = (bench.open(1), bench.open(2));
+    let mut prefill = bench.forward(long, 0, 200);
+    bench.worker.turn();
+    let mut decode = bench.forward(short, 0, 1);
+    bench.worker.turn();
+    decode.answer.try_recv().unwrap().unwrap();
+    assert!(prefill.answer.try_recv().is_err(), "72 of its positions are still to come");
+    bench.worker.turn();
+    bench.worker.turn();
+    prefill.answer.try_recv().unwrap().unwrap();
+}
+
+#[test]
+fn passes_that_run_together_and_in_pieces_have_the_bytes_of_each_alone() {
+    let mut bench = Bench::new();
+    let sessions: Vec<_> = (1..6).map(|id| bench.open(id)).collect();
+    let mut answers = Vec::new();
+    for (session, count) in sessions.iter().zip([150, 1, 40, 3, 90]) {
+        answers.push(bench.forward(*session, 0, count));
+        // A second step of the session waits for the first.
+        answers.push(bench.forward(*session, count, 1));
+        answers.push(bench.forward(*session, count - 1, 2));
+    }
+    (0..12).for_each(|_| bench.worker.turn());
+    let mut alone = Bench::shard(&bench.file, &bench.manifest);
+    for session in &sessions {
+        alone.open_session(*session, fixture::CONTEXT).unwrap();
+    }
+    for Answer { session, start, hidden, mut answer } in answers {
+        let expected = alone.forward(&session, start, &hidden.values()).unwrap();
+        assert_eq!(answer.try_recv().unwrap().unwrap().values(), expected);
+    }
+}
+
+#[test]
+fn heads_that_run_together_have_the_logits_of_each_alone() {
+    let mut bench = Bench::new();
+    let mut answers = Vec::new();
+    for token in 0..40 {
+        let hidden = bench.embed(vec![token]);
+        let (reply, answer) = oneshot::channel();
+        bench.worker.accept(Pass::Head { model: MODEL, hidden: hidden.clone(), reply });
+        answers.push((hidden, answer));
+    }
+    bench.worker.turn();
+    let home = Home::load(&bench.file, &bench.manifest).unwrap();
+    for (hidden, mut answer) in answers {
+        let expected = home.logits(&hidden.values()).unwrap();
+        assert_eq!(answer.try_recv().unwrap().unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_failed_step_leaves_the_others_of_its_microbatch() {
+    let mut bench = Bench::new();
+    let (good, bad) = (bench.open(1), bench.open(2));
+    let mut first = bench.forward(good, 0, 1);
+    let mut gap = bench.forward(bad, 5, 100);
+    bench.worker.turn();
+    first.answer.try_recv().unwrap().unwrap();
+    assert_eq!(gap.answer.try_recv().unwrap().unwrap_err().cause, Cause::PositionMismatch);
+    assert_eq!(bench.worker.waiting(), 0);
+}
+
+#[test]
+fn what_a_closed_session_has_queued_is_dropped() {
+    let mut bench = Bench::new();
+    let session = bench.open(1);
+    let mut queued = bench.forward(session, 0, 200);
+    bench.worker.turn();
+    bench.worker.accept(Pass::Close { model: MODEL, session });
+    assert_eq!(bench.worker.waiting(), 0);
+    assert_eq!(queued.answer.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    let mut late = bench.forward(session, 0, 1);
+    assert_eq!(late.answer.try_recv().unwrap().unwrap_err().cause, Cause::Bug);
+    assert_eq!(bench.worker.usage().kv_bytes, 0);
+}
