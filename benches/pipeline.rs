@@ -1,34 +1,27 @@
 //! Whole answers over 1, 2 and 3 stages on loopback, and what of a token's time is not the model.
 //! Not a network: distances and loss are `comity-netsim`'s part.
 //!
-//! Real nodes in one process, each of an institution of its own: real keys, QUIC, signatures and
-//! files. Beside them, in the same rounds, the model alone: the same tokens through the same kernels
-//! in one loop without node, session or socket.
+//! Real nodes in one process. Beside them, in the same rounds, the model alone: the same tokens
+//! through the same kernels in one loop without node, session or socket.
 
 #[path = "pipeline/alone.rs"]
 mod alone;
 mod harness;
 #[path = "pipeline/receipts.rs"]
 mod receipts;
+mod ring;
 
 use std::time::Instant;
 
 use alone::Alone;
-use bytes::Bytes;
-use comity_client::{Client, Credentials, Event, Finished, verify::verify};
-use comity_node::demo::{Demo, DemoSpec};
-use comity_protocol::{
-    receipt::Sampling,
-    request::{Generate, Prompt},
-};
+use comity_client::{Event, Finished};
 use harness::{Bench, ROUNDS, Spread, say};
+use ring::Ring;
 
 /// Stages compared; the first is the baseline.
 const STAGES: [u32; 3] = [1, 2, 3];
 /// Tokens of one answer.
 const TOKENS: u32 = 48;
-/// Name of the model in the consortium.
-const MODEL: &str = "model";
 /// Asks for an answer that does not end soon.
 const PROMPT: &str = "The following is a long and careful description of the city of Amsterdam, \
     its canals, its houses, its museums and the people who live there, written by a traveller who \
@@ -45,13 +38,10 @@ struct Sample {
     proof: f64,
 }
 
-/// A consortium and a connection to its home.
-struct Ring {
-    stages: u32,
-    demo: Demo,
-    client: Client,
+/// A ring and the figures of its answers.
+struct Measured {
+    ring: Ring,
     samples: Vec<Sample>,
-    _folder: tempfile::TempDir,
 }
 
 fn main() {
@@ -65,7 +55,7 @@ async fn run(runtime: &tokio::runtime::Runtime) {
     let bench = Bench::model().await;
     let mut rings = Vec::new();
     for stages in STAGES {
-        rings.push(Ring::start(&bench, stages).await);
+        rings.push(Measured { ring: Ring::start(&bench, stages).await, samples: Vec::new() });
     }
     // Warms caches and connections, and says which tokens the model alone must make.
     let mut expected = None;
@@ -85,11 +75,11 @@ async fn run(runtime: &tokio::runtime::Runtime) {
         samples.push(alone.answer(expected.len()).0);
         for place in 0..rings.len() {
             // Whoever comes first in one round comes later in the next.
-            let ring = &mut rings[(place + round) % STAGES.len()];
-            let finished = ring.ask().await;
+            let measured = &mut rings[(place + round) % STAGES.len()];
+            let finished = measured.ask().await;
             assert_eq!(finished.token_ids, expected, "every round gives the same tokens");
-            if ring.stages == STAGES[STAGES.len() - 1] {
-                proof = Some((finished.bundle, ring.demo.genesis));
+            if measured.ring.stages == STAGES[STAGES.len() - 1] {
+                proof = Some((finished.bundle, measured.ring.demo.genesis));
             }
         }
     }
@@ -100,43 +90,16 @@ async fn run(runtime: &tokio::runtime::Runtime) {
         let costs = receipts::measure(runtime, &bundle, &genesis, bench.file.config().hidden_size);
         receipts::report(&costs, token, expected.len(), &STAGES);
     });
-    for ring in rings {
-        ring.client.close().await;
-        ring.demo.shutdown().await;
+    for measured in rings {
+        measured.ring.stop().await;
     }
 }
 
-impl Ring {
-    async fn start(bench: &Bench, stages: u32) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let spec = DemoSpec {
-            folder: folder.path().to_owned(),
-            model: bench.path.clone(),
-            name: MODEL.to_owned(),
-            block_count: bench.file.config().block_count,
-            nodes: stages,
-            policies: Vec::new(),
-        };
-        let demo = Demo::start(&spec).await.expect("the consortium starts");
-        let home = &demo.nodes[0];
-        let credentials = Credentials::token_file(home.token_file()).expect("a token");
-        let client = Client::connect(home.client_address(), credentials.pinned(home.peer()))
-            .await
-            .expect("home answers");
-        Self { stages, demo, client, samples: Vec::new(), _folder: folder }
-    }
-
+impl Measured {
     /// Asks once, checks the proof, and keeps the figures.
     async fn ask(&mut self) -> Finished {
-        let request = Generate {
-            model: MODEL.to_owned(),
-            prompt: Prompt::Raw(PROMPT.to_owned()),
-            sampling: Sampling { max_tokens: TOKENS, ..Sampling::default() },
-            policy: String::new(),
-            nonce: Bytes::new(),
-            stages_min: self.stages,
-        };
-        let mut generation = self.client.generate(request).await.expect("the request is taken");
+        let request = self.ring.request(PROMPT, TOKENS);
+        let mut generation = self.ring.client.generate(request).await.expect("it is taken");
         let mut last = Instant::now();
         while let Some(event) = generation.next().await {
             if let Event::Token(_) = event.expect("the answer goes on") {
@@ -145,9 +108,7 @@ impl Ring {
         }
         let proof = last.elapsed().as_secs_f64();
         let finished = generation.finish().await.expect("the answer ends");
-        let verified = verify(&finished.bundle, &self.demo.genesis).expect("the proof holds");
-        assert!(verified.complete, "every stage signed");
-        assert_eq!(verified.stages.len(), self.stages as usize, "as many stages as asked for");
+        self.ring.check(&finished);
         let decoded = finished.token_ids.len().checked_sub(1).filter(|&decoded| decoded > 0);
         let decoded = decoded.expect("an answer of more than one token");
         let token = finished.decode.as_secs_f64() / decoded as f64;
@@ -161,7 +122,7 @@ fn stages(count: u32) -> String {
     format!("{count} stage{}", if count == 1 { "" } else { "s" })
 }
 
-fn report(prompt: usize, answer: usize, alone: &[Sample], rings: &[Ring]) {
+fn report(prompt: usize, answer: usize, alone: &[Sample], rings: &[Measured]) {
     let over =
         |samples: &[Sample], value: fn(&Sample) -> f64| Spread::of(samples.iter().map(value));
     say(&format!(
@@ -170,7 +131,7 @@ fn report(prompt: usize, answer: usize, alone: &[Sample], rings: &[Ring]) {
         "", "tokens/s", "ms/token", "first ms", "of one stage", "proof ms"
     ));
     let base = &rings[0].samples;
-    let lines = rings.iter().map(|ring| (stages(ring.stages), &ring.samples[..]));
+    let lines = rings.iter().map(|of| (stages(of.ring.stages), &of.samples[..]));
     for (name, samples) in std::iter::once(("model alone".to_owned(), alone)).chain(lines) {
         let rate = over(samples, |sample| 1.0 / sample.token);
         let ratio = Spread::of(samples.iter().zip(base).map(|(one, base)| base.token / one.token));
@@ -192,8 +153,8 @@ fn report(prompt: usize, answer: usize, alone: &[Sample], rings: &[Ring]) {
         "  1 stage over the model alone   {:>8.0} us ({:.0} to {:.0}), no socket between stages",
         node.median, node.least, node.most
     ));
-    for ring in rings.iter().filter(|ring| ring.stages > 1) {
-        let (spread, hops) = (extra(&ring.samples, base), f64::from(ring.stages));
+    for Measured { ring, samples } in rings.iter().filter(|of| of.ring.stages > 1) {
+        let (spread, hops) = (extra(samples, base), f64::from(ring.stages));
         say(&format!(
             "  {} stages over 1 stage          {:>8.0} us ({:.0} to {:.0}), {:.0} us per hop",
             ring.stages,
