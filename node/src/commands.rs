@@ -22,8 +22,10 @@ use std::{
     fs::File,
     io::{self, IsTerminal as _, Read as _, Write as _},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
+use comity_protocol::time::Timestamp;
 use serde_json::Value;
 
 /// How a command ended that did not fail.
@@ -139,6 +141,14 @@ pub(crate) fn print_json(value: &Value) {
 pub fn note(text: &str) {
     // Standard error may be closed; there is nobody to tell then.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A time for people, to the second, in UTC.
+pub(crate) fn date(time: Timestamp) -> String {
+    // The last second of the year 9999: no field for the year holds more.
+    const LAST_MS: u64 = 253_402_300_799_000;
+    let since_1970 = Duration::from_millis(time.as_ms().min(LAST_MS));
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since_1970)
 }
 
 /// Text from elsewhere as a terminal may show it: no control characters but line ends and tabs.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 pub use text::TextError;
 
-use super::{FileError, Outcome, print, print_json, read, read_text, shown, write};
+use super::{FileError, Outcome, date, print, print_json, read, read_text, shown, write};
 use crate::{
     clock::Clock,
     keys::{self, KeyError},
@@ -44,7 +44,10 @@ pub enum Command {
         json: bool,
     },
     /// Add the signatures of more institutions to a charter.
-    #[command(after_help = "Example:\n  comity charter sign charter.bin --key root.key")]
+    #[command(
+        after_help = "Example:\n  comity charter sign charter.bin --key root.key\n\nExit codes: \
+        0 every institution signed, 1 failed, 2 signatures are still missing."
+    )]
     Sign {
         /// The charter; it is replaced.
         charter: PathBuf,
@@ -157,11 +160,7 @@ fn describe(signed: &SignedCharter, charter: &Charter) -> String {
     let mut lines = vec![
         format!("consortium  {}", charter.name),
         format!("genesis     {}", signed.hash()),
-        format!(
-            "in force    from {} to {} ms since 1970 UTC",
-            charter.created_at.as_ms(),
-            charter.expires_at.as_ms()
-        ),
+        format!("in force    from {} to {}", date(charter.created_at), date(charter.expires_at)),
         "institutions".to_owned(),
     ];
     lines.extend(charter.institutions.iter().map(|institution| {

@@ -19,7 +19,7 @@ use super::{
         self, CharterCommandError,
         text::{Place, TextError, toml},
     },
-    print, print_json, read_text, write,
+    date, print, print_json, read_text, write,
 };
 use crate::{
     clock::Clock,
@@ -146,7 +146,8 @@ pub async fn run(command: Command) -> Result<Outcome, RosterCommandError> {
         }));
     } else {
         let (nodes, institution) = (roster.nodes.len(), &roster.institution);
-        print(&format!("{}: {nodes} nodes of {institution}\n", args.out.display()));
+        let (out, until) = (args.out.display(), date(roster.expires_at));
+        print(&format!("{out}: {nodes} nodes of {institution} until {until}\n"));
     }
     Ok(Outcome::Done)
 }

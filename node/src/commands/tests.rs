@@ -20,3 +20,9 @@ fn file_that_cannot_be_written_leaves_nothing() {
     assert!(matches!(write(&path, b"x"), Err(FileError::Write { .. })));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn times_are_shown_in_utc_whatever_they_are() {
+    assert_eq!(date(Timestamp::from_ms(1_790_000_000_999)), "Mon, 21 Sep 2026 14:13:20 GMT");
+    assert_eq!(date(Timestamp::from_ms(u64::MAX)), "Fri, 31 Dec 9999 23:59:59 GMT");
+}

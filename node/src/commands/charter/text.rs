@@ -23,7 +23,8 @@ id = \"uni-north\"\n  legal_name = \"Northern University\"\n  country = \"NL\"\n
 \"<64 hexadecimal digits, from comity key show>\"\n  roster_key = \"<another key>\"\n  # \
 parent_country, contacts\n\n  [[policy]]          # optional\n  name = \"eu-only\"\n  \
 allowed_jurisdictions = [\"NL\", \"DE\"]\n  # forbidden_jurisdictions, allowed_institutions, \
-pinned_first, pinned_last";
+pinned_first, pinned_last\n\nExit codes: 0 every institution signed, 1 failed, 2 signatures are still \
+missing.";
 
 /// Why a text is no charter.
 #[derive(Debug, thiserror::Error)]
