@@ -2,8 +2,9 @@
 //! does home's part: tokenizer, embedding, head. Not the network, not sampling.
 //!
 //! Exactness: with the kernels of this crate a position's bytes depend on its inputs alone, not on
-//! how blocks are split over stages, how a prefill was chunked, or the thread count. Weights of
-//! kinds `Q2_K` and `Q3_K` go through candle instead, which keeps only the first of these.
+//! how blocks are split over stages, how a prefill was chunked, which sessions run beside it, the
+//! thread count or the instruction set. Weights of kinds `Q2_K` and `Q3_K` go through candle
+//! instead, which keeps only the first of these.
 
 mod attention;
 mod block;
