@@ -1,14 +1,11 @@
 //! Answers: the same on any split, proved, and leaving nothing behind.
 
-use std::io::Write as _;
-
-use comity_node::commands::pull;
 use comity_protocol::{
     receipt::{FinishReason, Sampling},
     request::{ChatMessage, Generate, Prompt},
 };
 
-use crate::swarm::{Answer, Swarm, request};
+use crate::swarm::{Answer, Swarm, default_model, request};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_two_and_three_stages_give_the_same_tokens_and_a_proof() {
@@ -35,16 +32,7 @@ async fn one_two_and_three_stages_give_the_same_tokens_and_a_proof() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_default_model_names_paris_on_one_and_three_stages() {
-    let pulled = pull::ensure_model(pull::DEFAULT, pull::for_people(true)).await;
-    let file = match pulled {
-        Ok(file) => file,
-        Err(error) if std::env::var("COMITY_OFFLINE").is_ok_and(|offline| offline == "1") => {
-            writeln!(std::io::stderr(), "SKIPPED: the default model cannot be had: {error}")
-                .unwrap();
-            return;
-        }
-        Err(error) => panic!("the default model cannot be had (COMITY_OFFLINE=1 skips): {error}"),
-    };
+    let Some(file) = default_model().await else { return };
     let question = |stages_min| Generate {
         prompt: Prompt::Chat(vec![ChatMessage {
             role: "user".into(),

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use comity_node::{
+    commands::{note, pull},
     demo::{Demo, DemoSpec},
     executor::Usage,
     node::Node,
@@ -134,5 +135,17 @@ pub(crate) fn request(text: &str, max_tokens: u32) -> Generate {
         policy: String::new(),
         nonce: Bytes::new(),
         stages_min: 0,
+    }
+}
+
+/// The default model's file, fetched if need be; `None` if there is none and `COMITY_OFFLINE=1`.
+pub(crate) async fn default_model() -> Option<PathBuf> {
+    match pull::ensure_model(pull::DEFAULT, pull::for_people(true)).await {
+        Ok(file) => Some(file),
+        Err(error) if std::env::var("COMITY_OFFLINE").is_ok_and(|offline| offline == "1") => {
+            note(&format!("SKIPPED: the default model cannot be had: {error}"));
+            None
+        }
+        Err(error) => panic!("the default model cannot be had (COMITY_OFFLINE=1 skips): {error}"),
     }
 }
