@@ -34,7 +34,6 @@ pub use home::{EmbedError, Home, LogitsError};
 pub use kernels::{Compute, InstructionSet};
 pub use linear::ComputeError;
 pub use model_file::{LayoutError, ModelFile, OpenError, Part, ReadError};
-pub use pool::Pool;
 pub use shard::{ForwardError, LoadError, OpenSessionError, Shard, Step, TruncateError};
 pub use tokenizer::{
     ChatMessage, EncodeError, RenderError, TextDecoder, Tokenizer, TokenizerError,

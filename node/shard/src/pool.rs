@@ -25,7 +25,7 @@ const YIELD_ROUNDS: u32 = 1 << 8;
 
 /// A group of threads.
 #[derive(Debug)]
-pub struct Pool {
+pub(crate) struct Pool {
     state: Arc<State>,
     workers: Vec<JoinHandle<()>>,
     /// One computation at a time; a second caller runs its own alone.
@@ -60,8 +60,7 @@ pub(crate) fn shared() -> Arc<Pool> {
 impl Pool {
     /// A pool of `threads` threads, the caller's included. Runs with fewer where the system gives
     /// no more.
-    #[must_use]
-    pub fn new(threads: usize) -> Self {
+    pub(crate) fn new(threads: usize) -> Self {
         let state = Arc::new(State {
             queue: AtomicU64::new(0),
             job: AtomicPtr::new(std::ptr::null_mut()),
@@ -80,8 +79,7 @@ impl Pool {
     }
 
     /// Threads, the caller's included.
-    #[must_use]
-    pub fn threads(&self) -> usize {
+    pub(crate) fn threads(&self) -> usize {
         self.workers.len() + 1
     }
 
@@ -113,13 +111,13 @@ impl Pool {
             }
             std::hint::spin_loop();
         }
+        // Before a panic goes on, which would poison the lock and leave every later run to its caller.
+        drop(guard);
         if state.panicked.swap(false, Relaxed) {
             resume_unwind(Box::new("a part of a computation panicked"));
         }
     }
-}
 
-impl Pool {
     /// Runs `of` over every item, each on any thread.
     pub(crate) fn each<T: Send>(&self, items: impl Iterator<Item = T>, of: impl Fn(T) + Sync) {
         let items: Vec<_> = items.map(|item| Mutex::new(Some(item))).collect();

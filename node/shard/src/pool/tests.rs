@@ -64,6 +64,7 @@ fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
         pool.run(8, &|part| assert!(part != 5, "the part that fails"));
     };
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panicking)).is_err());
+    assert!(!pool.busy.is_poisoned(), "workers still help");
     let ran = AtomicU32::new(0);
     pool.run(8, &|_| {
         ran.fetch_add(1, Relaxed);
