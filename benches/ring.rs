@@ -30,6 +30,8 @@ impl Ring {
             block_count: bench.file.config().block_count,
             nodes: stages,
             policies: Vec::new(),
+            draft_tokens: 0,
+            draft_file: None,
         };
         let demo = Demo::start(&spec).await.expect("the consortium starts");
         let home = &demo.nodes[0];

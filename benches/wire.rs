@@ -37,7 +37,13 @@ fn main() {
 }
 
 fn messages() -> Vec<Op<'static>> {
-    let step = Frame::Step(Step { start: 100, positions: 1, returned: 1, receipts: Vec::new() });
+    let step = Frame::Step(Step {
+        start: 100,
+        positions: 1,
+        returned: 1,
+        accepted: 101,
+        receipts: Vec::new(),
+    });
     let receipts = Frame::decode(&vector("messages/frame_step")).expect("a step");
     let open = Open::decode(&vector("messages/open")).expect("an opening");
     let frame = Frame::decode(&vector("messages/frame_open")).expect("a signed opening");

@@ -10,6 +10,7 @@ use comity_protocol::{
     block::BlockRange,
     receipt::Sampling,
     session::{Frame, home::Ending},
+    speculation::Drafts,
     tensor::Hidden,
     wire::Wire as _,
 };
@@ -79,6 +80,10 @@ pub struct Scenario {
     pub sampling: Sampling,
     /// How long home's record of the opening takes to be durable.
     pub storage: Duration,
+    /// Where home's guesses come from.
+    pub drafts: Drafts,
+    /// Of 100 tokens that the draft model guesses, how many are right.
+    pub draft_skill: u32,
     /// What goes wrong.
     pub fault: Option<Fault>,
 }

@@ -14,6 +14,7 @@ use comity_protocol::{
     block::BlockRange,
     id::PeerKey,
     limits::{ADDRESSES_MAX, NAME_BYTES_MAX},
+    speculation::DRAFTS_MAX,
 };
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -128,6 +129,12 @@ pub struct ModelSection {
     /// Memory for its KV cache, MiB; at least 1.
     #[serde(default = "default_kv_budget_mib")]
     pub kv_budget_mib: u32,
+    /// As home: most guesses sent with one token; 0 for none.
+    #[serde(default = "default_draft_tokens")]
+    pub draft_tokens: u32,
+    /// As home: GGUF of a small model of the same vocabulary that guesses too.
+    #[serde(default)]
+    pub draft_file: Option<PathBuf>,
 }
 
 impl ModelSection {
@@ -206,7 +213,11 @@ impl Config {
             problem,
         })?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        let files = config.models.iter_mut().map(|model| &mut model.file);
+        let files = config
+            .models
+            .iter_mut()
+            .flat_map(|model| [Some(&mut model.file), model.draft_file.as_mut()])
+            .flatten();
         for file in files.chain([&mut config.charter, &mut config.roster, &mut config.data_dir]) {
             *file = folder.join(&file);
         }
@@ -237,6 +248,9 @@ impl Config {
             let used = model.home || model.blocks.is_some();
             check(used, &key("blocks"), "are needed if home is false")?;
             check(model.kv_budget_mib > 0, &key("kv_budget_mib"), "must be at least 1")?;
+            check(model.draft_tokens <= DRAFTS_MAX, &key("draft_tokens"), "must be at most 15")?;
+            let drafts = model.home && model.draft_tokens > 0;
+            check(drafts || model.draft_file.is_none(), &key("draft_file"), "is of no use here")?;
         }
         Ok(())
     }
@@ -252,6 +266,10 @@ const fn default_home() -> bool {
 
 const fn default_kv_budget_mib() -> u32 {
     KV_BUDGET_MIB
+}
+
+const fn default_draft_tokens() -> u32 {
+    DRAFTS_MAX
 }
 
 fn peer_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashSet<PeerKey>, D::Error> {

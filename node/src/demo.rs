@@ -57,6 +57,10 @@ pub struct DemoSpec {
     pub nodes: u32,
     /// Named policies of the charter.
     pub policies: Vec<Policy>,
+    /// Most guesses sent with one token; 0 for none.
+    pub draft_tokens: u32,
+    /// GGUF file of home's draft model, if any.
+    pub draft_file: Option<PathBuf>,
 }
 
 /// Nodes that have found each other.
@@ -196,6 +200,8 @@ impl Demo {
                 blocks: Some(blocks),
                 home: index == 0,
                 kv_budget: KV_BUDGET,
+                draft_tokens: spec.draft_tokens,
+                draft_file: spec.draft_file.clone(),
             }],
         };
         Node::spawn(setup)

@@ -28,7 +28,7 @@ pub struct Model {
     /// Blocks for others' and own sessions, if this node is a stage.
     pub shard: Option<Shard>,
     /// Embedding and head, if this node is home.
-    pub home: Option<Home>,
+    pub home: Option<Arc<Home>>,
 }
 
 /// Why a pass gave nothing.
@@ -87,8 +87,7 @@ enum Pass {
     Open { model: Digest, opening: Opening, reply: Reply<()> },
     Forward { model: Digest, session: SessionId, start: u32, hidden: Hidden, reply: Reply<Hidden> },
     Close { model: Digest, session: SessionId },
-    Embed { model: Digest, tokens: Vec<u32>, reply: Reply<Hidden> },
-    Head { model: Digest, hidden: Hidden, reply: Reply<Vec<f32>> },
+    Head { model: Digest, hidden: Hidden, reply: Reply<Vec<Vec<f32>>> },
 }
 
 impl Executor {
@@ -149,23 +148,11 @@ impl Executor {
         let _ = self.queue.send(Pass::Close { model, session }).await;
     }
 
-    /// Queues the embedding of `tokens`: `[tokens, hidden]`. In order, like [`Self::forward`].
-    ///
-    /// # Errors
-    /// [`PassError`] if a token id is out of range or the node is no home.
-    pub async fn embed(
-        &self,
-        model: Digest,
-        tokens: Vec<u32>,
-    ) -> Result<impl Future<Output = Result<Hidden, PassError>> + use<>, PassError> {
-        self.queue(move |reply| Pass::Embed { model, tokens, reply }).await
-    }
-
-    /// Final norm and head over one row: one logit per token id.
+    /// Final norm and head over each row: one logit per token id.
     ///
     /// # Errors
     /// [`PassError`] if the node is no home.
-    pub async fn head(&self, model: Digest, hidden: Hidden) -> Result<Vec<f32>, PassError> {
+    pub async fn head(&self, model: Digest, hidden: Hidden) -> Result<Vec<Vec<f32>>, PassError> {
         self.ask(|reply| Pass::Head { model, hidden, reply }).await
     }
 

@@ -6,7 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use comity_protocol::{block::BlockRange, id::Digest, manifest::Manifest, session::stage::Serving};
+use comity_protocol::{
+    block::{BlockRange, BlockRangeError},
+    id::Digest,
+    manifest::Manifest,
+    session::stage::Serving,
+    speculation::Drafts,
+};
 use comity_shard::{
     Home, LoadError, ModelFile, OpenError, ReadError, Shard, Tokenizer, TokenizerError,
 };
@@ -25,6 +31,24 @@ pub struct HomeModel {
     pub manifest: Arc<Manifest>,
     /// Text to token ids and back.
     pub tokenizer: Arc<Tokenizer>,
+    /// Embedding and head. Embedding is a look-up, which sessions do themselves; the head runs on
+    /// the executor.
+    pub home: Arc<Home>,
+    /// Where guesses at its answers come from.
+    pub drafts: Drafts,
+    /// The model that makes some of them.
+    pub draft: Option<DraftModel>,
+}
+
+/// A small model of the same vocabulary, whole on this node, that guesses what a large one says.
+#[derive(Debug, Clone)]
+pub struct DraftModel {
+    /// The executor's key for it: no manifest's digest, so that it is no model to be asked for.
+    pub key: Digest,
+    /// The model.
+    pub manifest: Arc<Manifest>,
+    /// Embedding and head.
+    pub home: Arc<Home>,
 }
 
 /// One model file and what this node does with it.
@@ -38,9 +62,16 @@ pub struct ModelSpec {
     pub blocks: Option<BlockRange>,
     /// Whether this node takes prompts for it.
     pub home: bool,
-    /// Bytes of KV cache allowed.
+    /// Bytes of KV cache allowed, and as many for the draft model.
     pub kv_budget: u64,
+    /// Most guesses sent with one token as home; 0 for none.
+    pub draft_tokens: u32,
+    /// GGUF file of a draft model, if any.
+    pub draft_file: Option<PathBuf>,
 }
+
+/// Label of the executor's key for a draft model.
+const DRAFT_KEY: &[u8] = b"draft model of ";
 
 /// Why a model could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +100,17 @@ pub enum LoadModelError {
         /// Why.
         source: LoadError,
     },
+    /// The draft model speaks of other tokens.
+    #[error("{} cannot draft for {}: its vocabulary is another", .draft.display(), .file.display())]
+    Vocabulary {
+        /// The draft model.
+        draft: PathBuf,
+        /// The model it is to draft for.
+        file: PathBuf,
+    },
+    /// A draft model has no blocks.
+    #[error(transparent)]
+    Blocks(#[from] BlockRangeError),
     /// The tokenizer could not be loaded.
     #[error("{} cannot be used", .file.display())]
     Tokenizer {
@@ -125,15 +167,46 @@ impl Models {
             });
         }
         if spec.home {
-            loaded.home = Some(Home::load(&model, &manifest).map_err(weights)?);
+            let home = Arc::new(Home::load(&model, &manifest).map_err(weights)?);
+            loaded.home = Some(home.clone());
             let tokenizer = Tokenizer::load(&model)
                 .map_err(|source| LoadModelError::Tokenizer { file: file(), source })?;
             let (name, tokenizer) = (spec.name.clone(), Arc::new(tokenizer));
-            let home = HomeModel { name, manifest: Arc::new(manifest), tokenizer };
-            self.homes.insert(digest, home);
+            let draft = match &spec.draft_file {
+                Some(draft) => Some(self.add_draft(spec, draft, &manifest)?),
+                None => None,
+            };
+            let drafts = Drafts { most: spec.draft_tokens, model: draft.is_some() };
+            let manifest = Arc::new(manifest);
+            self.homes.insert(digest, HomeModel { name, manifest, tokenizer, home, drafts, draft });
         }
         self.loaded.insert(digest, loaded);
         Ok(())
+    }
+
+    /// Loads the model in `file` whole, to draft for the model of `manifest`.
+    fn add_draft(
+        &mut self,
+        spec: &ModelSpec,
+        file: &Path,
+        drafted: &Manifest,
+    ) -> Result<DraftModel, LoadModelError> {
+        let model = open(file)?;
+        let manifest = model
+            .manifest()
+            .map_err(|source| LoadModelError::Read { file: file.to_owned(), source })?;
+        if (manifest.tokenizer, manifest.vocab_size) != (drafted.tokenizer, drafted.vocab_size) {
+            let (draft, file) = (file.to_owned(), spec.file.clone());
+            return Err(LoadModelError::Vocabulary { draft, file });
+        }
+        let weights = |source| LoadModelError::Weights { file: file.to_owned(), source };
+        let blocks = BlockRange::new(0, manifest.block_count)?;
+        let mut shard = Shard::load(&model, blocks, &manifest).map_err(weights)?;
+        shard.set_kv_budget(spec.kv_budget);
+        let home = Arc::new(Home::load(&model, &manifest).map_err(weights)?);
+        let key = Digest::of_parts(&[DRAFT_KEY, &drafted.digest().0]);
+        self.loaded.insert(key, Model { shard: Some(shard), home: Some(home.clone()) });
+        Ok(DraftModel { key, manifest: Arc::new(manifest), home })
     }
 }
 

@@ -22,6 +22,7 @@ pub mod route;
 pub mod sampler;
 pub mod session;
 pub mod signed;
+pub mod speculation;
 pub mod tensor;
 pub mod time;
 pub mod wire;

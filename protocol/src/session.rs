@@ -12,4 +12,4 @@ pub mod stage;
 #[cfg(test)]
 mod tests;
 
-pub use message::{Frame, Open, Step};
+pub use message::{Close, Frame, Open, Step};

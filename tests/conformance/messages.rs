@@ -13,7 +13,7 @@ use comity_protocol::{
         StageInfo, Started, Token,
     },
     sampler::Sampling,
-    session::{Frame, Open, Step},
+    session::{Close, Frame, Open, Step},
     signed::Domain,
 };
 
@@ -109,14 +109,15 @@ fn session(story: &Story, samples: &mut Vec<Sample>) {
     let bundle = story.bundle();
     let signed_open = story.sign(&node(0), Domain::OPEN, &open(story));
     let receipts = bundle.stage_receipts;
-    let step = Step { start: 4, positions: 3, returned: 1, receipts: receipts[..1].to_vec() };
+    let step =
+        Step { start: 4, positions: 3, returned: 1, accepted: 5, receipts: receipts[..1].to_vec() };
     let refusal = Refusal::new(Cause::PositionMismatch, 1, "step at 9 follows position 7");
     samples.extend([
         Sample::new("open", &open(story)),
         Sample::new("frame_open", &Frame::Open(signed_open)),
         Sample::new("frame_opened", &Frame::Opened(story.receipt.session)),
         Sample::new("frame_step", &Frame::Step(step)),
-        Sample::new("frame_close", &Frame::Close(receipts)),
+        Sample::new("frame_close", &Frame::Close(Close { positions: 6, receipts })),
         Sample::new("frame_refusal", &Frame::Refusal(refusal)),
     ]);
 }

@@ -184,7 +184,7 @@ impl Wire {
     /// Sends a step whose last row is to return.
     pub(crate) async fn step(&mut self, start: u32, hidden: &Hidden) {
         let positions = hidden.positions();
-        let step = Step { start, positions, returned: 1, receipts: Vec::new() };
+        let step = Step { start, positions, returned: 1, ..Step::default() };
         self.sender.send(&Frame::Step(step).encode(), hidden.bytes()).await.unwrap();
     }
 

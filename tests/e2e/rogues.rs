@@ -8,7 +8,7 @@ use comity_protocol::{
     refusal::Cause,
     request::{ClientEvent, Generate},
     route::RouteStage,
-    session::{Frame, Step},
+    session::{Close, Frame, Step},
     tensor::Hidden,
 };
 use comity_shard::fixture::BLOCKS;
@@ -75,12 +75,12 @@ async fn frames_for_sessions_of_others_or_of_nobody_are_refused_and_change_nothi
         assert!(refusal.detail.contains("served already"), "{refusal}");
     }
     // The ring of a session that has one, a ring nobody waits for, and frames of no session.
-    let step = Step { start: 0, positions: 1, returned: 1, receipts: Vec::new() };
+    let step = Step { positions: 1, returned: 1, ..Step::default() };
     let frames = [
         (Frame::Opened(honest.session), Cause::Cancelled),
         (Frame::Opened(SessionId([9; 16])), Cause::Cancelled),
         (Frame::Step(step), Cause::Violation),
-        (Frame::Close(Vec::new()), Cause::Violation),
+        (Frame::Close(Close::default()), Cause::Violation),
     ];
     for (frame, cause) in frames {
         let mut wire = rogue.dial(home).await;

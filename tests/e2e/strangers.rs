@@ -5,7 +5,7 @@ use comity_client::{Client, Credentials, GenerateError};
 use comity_node::net::data::{DataConfig, DataPlane};
 use comity_protocol::{
     refusal::Cause,
-    session::{Frame, Step},
+    session::{Close, Frame, Step},
     signed::NodeKey,
     wire::Wire as _,
 };
@@ -33,7 +33,7 @@ async fn a_stranger_gets_nothing_from_the_client_and_data_planes() {
     let (plane, _links) = DataPlane::bind(config, admission, &tasks, cancel.clone()).unwrap();
     if let Ok(link) = plane.open(home.peer(), &[home.data_address()]).await {
         let (mut sender, mut receiver) = link.split();
-        let _ = sender.send(&Frame::Close(Vec::new()).encode(), &Bytes::new()).await;
+        let _ = sender.send(&Frame::Close(Close::default()).encode(), &Bytes::new()).await;
         let answer = timeout(PATIENCE, receiver.receive_header()).await.unwrap();
         assert!(answer.is_err(), "a stranger was answered");
     }
@@ -45,10 +45,10 @@ async fn a_stranger_gets_nothing_from_the_client_and_data_planes() {
 async fn a_member_that_sends_rubbish_is_refused_and_others_are_served_on() {
     let swarm = Swarm::of_fixture(2).await;
     let (home, member) = (swarm.home(), &swarm.demo.nodes[1]);
-    let step = Step { start: 0, positions: 1, returned: 1, receipts: Vec::new() };
+    let step = Step { positions: 1, returned: 1, ..Step::default() };
     let frames = [
         Frame::Step(step).encode(),
-        Frame::Close(Vec::new()).encode(),
+        Frame::Close(Close::default()).encode(),
         Frame::Opened(comity_protocol::id::SessionId([1; 16])).encode(),
         b"no frame at all".to_vec(),
         vec![0xff; 90_000],

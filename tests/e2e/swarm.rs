@@ -15,6 +15,7 @@ use comity_protocol::{
     policy::Policy,
     receipt::Sampling,
     request::{ClientEvent, Finished, Generate, Prompt},
+    speculation::DRAFTS_MAX,
 };
 use comity_shard::fixture;
 
@@ -69,6 +70,8 @@ impl Swarm {
             block_count,
             nodes,
             policies,
+            draft_tokens: DRAFTS_MAX,
+            draft_file: None,
         };
         Self { demo: Demo::start(&spec).await.unwrap(), folder }
     }

@@ -10,7 +10,9 @@ use comity_netsim::{
     model,
     random::Random,
 };
-use comity_protocol::{block::BlockRange, receipt::Sampling, refusal::Cause, sampler::Sampler};
+use comity_protocol::{
+    block::BlockRange, receipt::Sampling, refusal::Cause, sampler::Sampler, speculation::Drafts,
+};
 
 const SEEDS: u64 = 400;
 const BLOCKS: u32 = 8;
@@ -42,7 +44,7 @@ fn scenario(seed: u64) -> Scenario {
         .collect();
     let prompt = (0..=below(300)).map(|_| below(model::VOCAB)).collect();
     let temperature = if below(2) == 0 { 0 } else { 800_000 };
-    let sampling = Sampling { temperature, seed, max_tokens: 1 + below(20), ..Sampling::default() };
+    let sampling = Sampling { temperature, seed, max_tokens: 1 + below(40), ..Sampling::default() };
     let stage = below(count) as usize;
     let at = Instant(u64::from(below(3_000)) * 1_000_000);
     let nth = below(4);
@@ -61,7 +63,9 @@ fn scenario(seed: u64) -> Scenario {
         11 => Some(Fault::HomeStall(at)),
         _ => None,
     };
-    Scenario { seed, stages, paths, prompt, sampling, storage, fault }
+    let drafts = Drafts { most: below(3) * 7, model: below(2) == 1 };
+    let draft_skill = below(101);
+    Scenario { seed, stages, paths, prompt, sampling, storage, drafts, draft_skill, fault }
 }
 
 fn check(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
@@ -105,7 +109,6 @@ fn expected(fault: Fault) -> (Cause, Option<u32>) {
         Fault::Length(at, _) | Fault::Garbage(at, _) => (Cause::Violation, stage(at)),
         Fault::NotFinite(at, _) => (Cause::NotFinite, stage(at)),
         Fault::Position(at, _) => (Cause::PositionMismatch, stage(at)),
-        // Each stage takes a repeated step for a rollback; home finds what it did not ask for.
         Fault::Repeat(..) => (Cause::PositionMismatch, None),
         Fault::Receipt(at) => (Cause::Violation, stage(at)),
     }
@@ -144,6 +147,7 @@ fn what_stages_signed_on_the_way_outlives_a_broken_session() {
     // Past one receipt interval; the last stage's third answer is broken.
     scenario.prompt = (0..300).map(|position| position % model::VOCAB).collect();
     scenario.sampling.max_tokens = 20;
+    scenario.drafts = Drafts::default();
     scenario.fault = Some(Fault::NotFinite(1, 2));
     let outcome = run(&scenario).unwrap();
     check(&scenario, &outcome).unwrap();

@@ -17,7 +17,7 @@ pub(super) const CLASS: &str = "toy";
 /// Most nodes: home and four stages.
 const NODES: u8 = 5;
 /// Blocks of the toy model.
-const BLOCKS: u32 = 8;
+pub(super) const BLOCKS: u32 = 8;
 
 /// Node 0 is home, node `i + 1` stage `i`.
 pub(super) fn key(node: usize) -> NodeKey {

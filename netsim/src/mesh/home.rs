@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use comity_protocol::{
+    block::BlockRange,
     commitment::Salt,
     id::SessionId,
     policy::Policy,
@@ -18,13 +19,15 @@ use comity_protocol::{
 
 use super::{
     Event, Message, Scenario, World,
-    consortium::{CHARTER, CLASS, key, manifest},
+    consortium::{BLOCKS, CHARTER, CLASS, key, manifest},
 };
-use crate::{clock::Instant, event::Ticket, model};
+use crate::{clock::Instant, event::Ticket, model, random::Random};
 
 /// How long home gives a session.
 pub(super) const DEADLINE: Duration = Duration::from_secs(60);
-/// One embedding or head.
+/// Purpose of the draft model's random numbers; links have small ones.
+const DRAFTS: u64 = 1 << 32;
+/// One embedding, head or draft.
 const WORK: Duration = Duration::from_micros(300);
 
 #[derive(Debug)]
@@ -40,6 +43,28 @@ pub(super) struct HomeNode {
     pub(super) ending: Option<Box<Ending>>,
     pub(super) tokens: Vec<u32>,
     pub(super) ended: Instant,
+    prompt_tokens: usize,
+    draft_model: DraftModel,
+}
+
+/// What guesses: it knows the answer, and says it right so often.
+#[derive(Debug)]
+struct DraftModel {
+    answer: Vec<u32>,
+    skill: u32,
+    random: Random,
+}
+
+impl DraftModel {
+    /// Guesses at what follows the first `drawn` tokens of the answer.
+    fn draft(&mut self, drawn: usize, most: u32) -> Vec<u32> {
+        let right = self.answer.iter().skip(drawn).take(most as usize);
+        let guess = |token: &u32| {
+            let knows = self.random.below(100) < u64::from(self.skill);
+            if knows { *token } else { (*token + 1) % model::VOCAB }
+        };
+        right.map(guess).collect()
+    }
 }
 
 impl HomeNode {
@@ -69,15 +94,34 @@ impl HomeNode {
             max_tokens: scenario.sampling.max_tokens,
             ends: Vec::new(),
             row_bytes: manifest.hidden_bytes(),
+            drafts: scenario.drafts,
         };
         let mut outputs = Vec::new();
         let machine = Home::new(world.now.timestamp(), request, &mut outputs);
         let last = scenario.stages.len();
         let (ending, tokens, ended) = (None, Vec::new(), Instant(0));
         let (storage, durable, silent, leaked) = (scenario.storage, false, false, false);
-        let timer = None;
-        let mut home =
-            Self { machine, last, storage, durable, silent, leaked, timer, ending, tokens, ended };
+        let all = BlockRange::new(0, BLOCKS).map_err(|error| error.to_string())?;
+        let sampler = Sampler::new(&scenario.sampling).map_err(|error| error.to_string())?;
+        let draft_model = DraftModel {
+            answer: model::answer(all, &scenario.prompt, &sampler, scenario.sampling.max_tokens),
+            skill: scenario.draft_skill,
+            random: Random::new(scenario.seed, DRAFTS),
+        };
+        let mut home = Self {
+            machine,
+            last,
+            storage,
+            durable,
+            silent,
+            leaked,
+            timer: None,
+            ending,
+            tokens,
+            ended,
+            prompt_tokens: scenario.prompt.len(),
+            draft_model,
+        };
         home.perform(world, outputs);
         Ok(home)
     }
@@ -141,10 +185,18 @@ impl HomeNode {
                     }
                 }
                 Output::Head { position, hidden } => {
-                    let logits = model::rows(&hidden).first().map(model::head).unwrap_or_default();
+                    let logits = model::rows(&hidden).iter().map(model::head).collect();
                     world.after(WORK, Event::Home(Input::Logits { position, result: Ok(logits) }));
                 }
-                Output::Token { id, .. } => self.tokens.push(id),
+                Output::Draft { start, most, tokens } => {
+                    let drawn = tokens.len() - self.prompt_tokens;
+                    let tokens = self.draft_model.draft(drawn, most);
+                    world.after(WORK, Event::Home(Input::Drafted { start, tokens }));
+                }
+                Output::Token { id, .. } => {
+                    self.tokens.push(id);
+                    world.after(Duration::ZERO, Event::Home(Input::Told));
+                }
                 Output::Ended(ending) => {
                     self.ending = Some(ending);
                     self.ended = world.now;

@@ -13,6 +13,7 @@ use comity_protocol::{
     id::Digest,
     receipt::FinishReason,
     request::{ChatMessage, Generate, Prompt, Started},
+    speculation::DRAFTS_MAX,
 };
 use comity_shard::ModelFile;
 use serde_json::{Value, json};
@@ -42,6 +43,9 @@ pub struct Args {
     raw: bool,
     #[command(flatten)]
     sampling: SamplingArgs,
+    /// Most guesses sent along with one token; 0 for none. They change its speed alone.
+    #[arg(long, default_value_t = DRAFTS_MAX, value_parser = clap::value_parser!(u32).range(0..=i64::from(DRAFTS_MAX)))]
+    draft_tokens: u32,
     /// Where to keep the proof; by default in the cache folder.
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
@@ -83,6 +87,8 @@ pub async fn run(args: Args) -> Result<Outcome, DemoCommandError> {
         block_count: model.config().block_count,
         nodes: args.nodes,
         policies: Vec::new(),
+        draft_tokens: args.draft_tokens,
+        draft_file: None,
     };
     drop(model);
     note(&args, &format!("starting {} nodes ...", args.nodes));

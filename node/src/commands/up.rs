@@ -101,6 +101,8 @@ fn setup(config: Config) -> Result<Setup, UpError> {
         name: model.name,
         blocks: model.blocks,
         home: model.home,
+        draft_tokens: model.draft_tokens,
+        draft_file: model.draft_file,
     };
     Ok(Setup {
         institution: Some(config.institution),

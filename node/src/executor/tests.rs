@@ -10,6 +10,7 @@ struct Bench {
     _folder: tempfile::TempDir,
     file: ModelFile,
     manifest: comity_protocol::manifest::Manifest,
+    home: Arc<Home>,
     worker: Worker,
 }
 
@@ -20,10 +21,11 @@ impl Bench {
         fixture::write_llama(&path, 1).unwrap();
         let file = ModelFile::open(&path).unwrap();
         let manifest = file.manifest().unwrap();
-        let home = Some(Home::load(&file, &manifest).unwrap());
+        let home = Arc::new(Home::load(&file, &manifest).unwrap());
         let shard = Some(Self::shard(&file, &manifest));
-        let worker = Worker::new([(MODEL, Model { shard, home })].into());
-        Self { _folder: folder, file, manifest, worker }
+        let model = Model { shard, home: Some(home.clone()) };
+        let worker = Worker::new([(MODEL, model)].into());
+        Self { _folder: folder, file, manifest, home, worker }
     }
 
     fn shard(file: &ModelFile, manifest: &comity_protocol::manifest::Manifest) -> Shard {
@@ -45,15 +47,14 @@ impl Bench {
         session
     }
 
-    fn embed(&mut self, tokens: Vec<u32>) -> Hidden {
-        let (reply, mut answer) = oneshot::channel();
-        self.worker.accept(Pass::Embed { model: MODEL, tokens, reply });
-        answer.try_recv().unwrap().unwrap()
+    fn embed(&self, tokens: &[u32]) -> Hidden {
+        let values = self.home.embed(tokens).unwrap();
+        Hidden::from_values(&values, values.len() / tokens.len()).unwrap()
     }
 
     fn forward(&mut self, session: SessionId, start: u32, count: u32) -> Answer {
         let tokens = (0..count).map(|i| 10 + (u32::from(session.0[0]) * 7 + start + i) % 250);
-        let hidden = self.embed(tokens.collect());
+        let hidden = self.embed(&tokens.collect::<Vec<_>>());
         let (reply, answer) = oneshot::channel();
         self.worker.accept(Pass::Forward {
             model: MODEL,
@@ -116,7 +117,7 @@ fn heads_that_run_together_have_the_logits_of_each_alone() {
     let mut bench = Bench::new();
     let mut answers = Vec::new();
     for token in 0..40 {
-        let hidden = bench.embed(vec![token]);
+        let hidden = bench.embed(&[token, 7, 8][..1 + token as usize % 3]);
         let (reply, answer) = oneshot::channel();
         bench.worker.accept(Pass::Head { model: MODEL, hidden: hidden.clone(), reply });
         answers.push((hidden, answer));
@@ -124,7 +125,9 @@ fn heads_that_run_together_have_the_logits_of_each_alone() {
     bench.worker.turn();
     let home = Home::load(&bench.file, &bench.manifest).unwrap();
     for (hidden, mut answer) in answers {
-        let expected = home.logits(&hidden.values()).unwrap();
+        let values = hidden.values();
+        let rows = values.chunks_exact(hidden.row_bytes() / size_of::<f32>());
+        let expected: Vec<_> = rows.map(|row| home.logits(row).unwrap()).collect();
         assert_eq!(answer.try_recv().unwrap().unwrap(), expected);
     }
 }

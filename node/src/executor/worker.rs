@@ -8,7 +8,7 @@ use std::{
 use comity_protocol::{
     block::BlockRange,
     id::{Digest, SessionId},
-    microbatch::{DECODE_POSITIONS_MAX, Microbatcher, Piece, Ticket},
+    microbatch::{Microbatcher, Piece, Ticket},
     refusal::Cause,
     tensor::Hidden,
 };
@@ -27,7 +27,7 @@ struct Served {
     institutions: HashMap<SessionId, String>,
     batcher: Microbatcher,
     steps: BTreeMap<Ticket, Waiting>,
-    heads: VecDeque<(Hidden, Reply<Vec<f32>>)>,
+    heads: VecDeque<(Hidden, Reply<Vec<Vec<f32>>>)>,
 }
 
 /// A step until all of its rows are made.
@@ -95,9 +95,6 @@ impl Worker {
                     served.close(&session);
                 }
             }
-            Pass::Embed { model, tokens, reply } => {
-                let _ = reply.send(self.served(model).and_then(|served| served.embed(&tokens)));
-            }
             Pass::Head { model, hidden, reply } => match self.served(model) {
                 Ok(served) => served.heads.push_back((hidden, reply)),
                 Err(error) => drop(reply.send(Err(error))),
@@ -138,7 +135,7 @@ impl Worker {
                 usage.kv_budget += shard.kv_budget();
                 usage.kv_bytes_per_position += shard.kv_bytes_per_position();
             }
-            usage.weight_bytes += model.home.as_ref().map_or(0, Home::weight_bytes);
+            usage.weight_bytes += model.home.as_deref().map_or(0, Home::weight_bytes);
         }
         usage
     }
@@ -160,7 +157,7 @@ impl Served {
     }
 
     fn home(&self) -> Result<&Home, PassError> {
-        self.model.home.as_ref().ok_or_else(not_served)
+        self.model.home.as_deref().ok_or_else(not_served)
     }
 
     fn open(&mut self, opening: Opening) -> Result<(), PassError> {
@@ -192,27 +189,34 @@ impl Served {
         self.steps.insert(ticket, Waiting { session, start, width, hidden, made, reply });
     }
 
-    fn embed(&self, tokens: &[u32]) -> Result<Hidden, PassError> {
-        let values = self.home()?.embed(tokens).map_err(|error| bug(&error))?;
-        Hidden::from_values(&values, values.len() / tokens.len().max(1))
-            .map_err(|error| bug(&error))
-    }
-
+    /// Runs the head over the rows of all who wait, some at a time: they are read once for all.
     fn run_heads(&mut self) {
-        while !self.heads.is_empty() {
-            let rows = self.heads.len().min(HEAD_ROWS_MAX);
-            let (rows, replies): (Vec<_>, Vec<_>) =
-                self.heads.drain(..rows).map(|(row, reply)| (row.values(), reply)).unzip();
-            let rows: Vec<_> = rows.iter().map(Vec::as_slice).collect();
-            match self.home() {
-                Ok(home) => {
-                    for (result, reply) in home.logits_all(&rows).into_iter().zip(replies) {
-                        let _ = reply.send(result.map_err(|error| bug(&error)));
-                    }
+        while let Some((hidden, _)) = self.heads.front() {
+            let mut rows = hidden.positions() as usize;
+            let mut taken = 1;
+            while let Some((hidden, _)) = self.heads.get(taken)
+                && rows + hidden.positions() as usize <= HEAD_ROWS_MAX
+            {
+                rows += hidden.positions() as usize;
+                taken += 1;
+            }
+            let (asked, replies): (Vec<_>, Vec<_>) = self.heads.drain(..taken).unzip();
+            let values: Vec<_> = asked.iter().map(Hidden::values).collect();
+            let width = |hidden: &Hidden| hidden.row_bytes() / size_of::<f32>();
+            let rows = asked.iter().zip(&values);
+            let rows: Vec<_> =
+                rows.flat_map(|(hidden, values)| values.chunks_exact(width(hidden))).collect();
+            let mut made = match self.home() {
+                Ok(home) => home.logits_all(&rows).into_iter(),
+                Err(error) => {
+                    replies.into_iter().for_each(|reply| drop(reply.send(Err(error.clone()))));
+                    continue;
                 }
-                Err(error) => replies.into_iter().for_each(|reply| {
-                    let _ = reply.send(Err(error.clone()));
-                }),
+            };
+            for (hidden, reply) in asked.iter().zip(replies) {
+                let made = made.by_ref().take(hidden.positions() as usize);
+                let logits: Result<_, _> = made.collect();
+                let _ = reply.send(logits.map_err(|error| bug(&error)));
             }
         }
     }
@@ -230,7 +234,7 @@ impl Served {
         let ranges = steps.iter().filter_map(|step| shard.session_range(&step.session));
         let blocks = ranges.map(BlockRange::len).max().map_or(1, u64::from);
         let decode = pieces.iter().all(|piece| piece.last && piece.from == 0)
-            && pieces.iter().all(|piece| piece.positions <= DECODE_POSITIONS_MAX);
+            && pieces.iter().all(|piece| piece.positions == 1);
         for (piece, result) in pieces.iter().zip(results) {
             self.finish(piece, result);
         }

@@ -1,6 +1,7 @@
 //! Takes a prompt: tokenizes, routes, then drives one [`Home`] machine to a bundle. Decides nothing
 //! about the session itself.
 
+mod drafter;
 mod driver;
 mod error;
 
@@ -121,6 +122,7 @@ impl Context {
             max_tokens,
             ends: model.tokenizer.ends().to_vec(),
             row_bytes: model.manifest.hidden_bytes(),
+            drafts: model.drafts,
         };
         Ok(self.start(job, request, started, slot))
     }

@@ -1,32 +1,32 @@
 //! Home's side of a session: opens the ring, feeds the prompt, samples, closes. Not tokenizing,
 //! embedding or the head, which the driver does.
 
+mod answer;
+mod feed;
 mod receipts;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
-use self::receipts::Receipts;
-use super::{Frame, Open, Step};
+use self::{
+    feed::{Feed, Window},
+    receipts::Receipts,
+};
+use super::{Frame, Open};
 use crate::{
     commitment::Chain,
     id::{Digest, SessionId},
-    limits::{STEP_BYTES_MAX, STEP_POSITIONS_MAX, STEP_TIMEOUT},
     receipt::FinishReason,
     refusal::{Cause, Refusal},
     route::RouteStage,
     sampler::Sampler,
     signed::Signed,
+    speculation::{Drafts, Guess, Speculator},
     tensor::Hidden,
     time::Timestamp,
 };
 
-/// Positions of one prefill chunk: long enough to amortise reading the weights, short enough that
-/// the next stage starts early. A function of the model alone, so that every run cuts alike.
-const CHUNK_POSITIONS: u32 = 128;
-/// Prefill chunks embedded and not yet written: the rest of the prompt waits as token ids.
-const CHUNKS_IN_FLIGHT: u32 = 2;
 /// Longest wait for the ring to close: dialling and KV reservation on every hop.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -49,6 +49,8 @@ pub struct Request {
     pub ends: Vec<u32>,
     /// Bytes of one row of hidden states.
     pub row_bytes: usize,
+    /// Where guesses at the answer come from. They change its speed alone.
+    pub drafts: Drafts,
 }
 
 /// What happened at home.
@@ -67,10 +69,19 @@ pub enum Input {
     Sent,
     /// Logits asked for by [`Output::Head`].
     Logits {
-        /// Position whose hidden state they come from.
+        /// Position whose hidden state the first row comes from.
         position: u32,
-        /// One value per token id.
-        result: Result<Vec<f32>, Refusal>,
+        /// For each row one value per token id.
+        result: Result<Vec<Vec<f32>>, Refusal>,
+    },
+    /// The token of [`Output::Token`] was given out, and the answer may go on.
+    Told,
+    /// Tokens asked for by [`Output::Draft`].
+    Drafted {
+        /// Absolute position of the first.
+        start: u32,
+        /// Token ids; as many as are of use, none if there is no draft.
+        tokens: Vec<u32>,
     },
     /// A frame from the last stage.
     Return(Frame, Option<Hidden>),
@@ -104,14 +115,23 @@ pub enum Output {
         /// Token ids.
         tokens: Vec<u32>,
     },
-    /// Run final norm and head over one row, then [`Input::Logits`].
+    /// Run final norm and head over these rows, then [`Input::Logits`].
     Head {
-        /// Absolute position of the row.
+        /// Absolute position of the first row.
         position: u32,
-        /// `[1, hidden]`.
+        /// `[rows, hidden]`; at most [`crate::speculation::DRAFTS_MAX`] and one.
         hidden: Hidden,
     },
-    /// One accepted token: it is final.
+    /// Have the draft model guess what follows, then [`Input::Drafted`].
+    Draft {
+        /// Absolute position of the first token to guess.
+        start: u32,
+        /// Most tokens.
+        most: u32,
+        /// Token ids of all positions before `start`.
+        tokens: Vec<u32>,
+    },
+    /// One token of the answer: it is final. Then [`Input::Told`], or [`Input::Finish`].
     Token {
         /// Token id.
         id: u32,
@@ -144,16 +164,35 @@ pub struct Ending {
 pub struct Home {
     request: Request,
     phase: Phase,
-    output: Vec<u32>,
+    /// Token ids of prompt and answer so far.
+    tokens: Vec<u32>,
+    prompt_tokens: usize,
     receipts: Receipts,
+    /// Rows sent, of final tokens and then of drafts that may still come true.
     sent: Chain,
-    /// Next position to embed.
-    next: u32,
-    /// Chunks embedded or being embedded and not yet written.
-    in_flight: u32,
-    /// Position whose hidden state was asked back and has not come.
-    awaited: Option<u32>,
+    feed: Feed,
+    /// Rows that came back and wait for those before them.
+    returned: VecDeque<(Window, Hidden)>,
+    /// Rows whose tokens are being drawn.
+    judged: Option<Judged>,
+    /// Whether a token is being given out: until then the answer may end there.
+    telling: bool,
+    /// Positions whose row was drawn from: `[0, drawn)`.
+    drawn: u32,
+    /// Tokens sent or being sent that are not known to be right.
+    guesses: VecDeque<Guess>,
+    speculator: Speculator,
     due: Timestamp,
+}
+
+/// Rows of one step, and the tokens drawn from them one by one.
+#[derive(Debug)]
+struct Judged {
+    window: Window,
+    /// Absolute position of the first row.
+    start: u32,
+    /// Logits of the rows not drawn from yet; none before the head has run.
+    logits: VecDeque<Vec<f32>>,
 }
 
 #[derive(Debug)]
@@ -167,18 +206,23 @@ enum Phase {
 impl Home {
     /// Starts a session: the ring opens while the open record is being written.
     #[must_use]
-    pub fn new(now: Timestamp, request: Request, outputs: &mut Vec<Output>) -> Self {
+    pub fn new(now: Timestamp, mut request: Request, outputs: &mut Vec<Output>) -> Self {
         outputs.push(Output::AppendOpen);
         outputs.push(Output::First(Frame::Open(request.signed.clone()), None));
         Self {
             phase: Phase::Opening { durable: false, opened: false },
-            output: Vec::new(),
             receipts: Receipts::new(&request),
             sent: Chain::new(request.open.salt.clone()),
-            next: 0,
-            in_flight: 0,
-            awaited: None,
+            feed: Feed::default(),
+            returned: VecDeque::new(),
+            judged: None,
+            telling: false,
+            drawn: 0,
+            guesses: VecDeque::new(),
+            speculator: Speculator::new(request.drafts, &request.prompt),
             due: now + OPEN_TIMEOUT,
+            prompt_tokens: request.prompt.len(),
+            tokens: std::mem::take(&mut request.prompt),
             request,
         }
     }
@@ -212,12 +256,16 @@ impl Home {
                 result.and_then(|hidden| self.embedded(now, start, hidden, outputs))
             }
             Input::Sent => {
-                self.in_flight = self.in_flight.saturating_sub(1);
-                self.embed(outputs);
+                self.written(now, outputs);
                 Ok(())
             }
             Input::Logits { position, result } => {
-                result.and_then(|logits| self.sample(now, position, &logits, outputs))
+                result.and_then(|logits| self.judge(now, position, logits, outputs))
+            }
+            Input::Told => self.told(now, outputs),
+            Input::Drafted { start, tokens } => {
+                self.drafted(now, start, tokens, outputs);
+                Ok(())
             }
             Input::Return(frame, hidden) => self.returned(now, frame, hidden, outputs),
             Input::First(Frame::Refusal(refusal)) => Err(refusal),
@@ -236,183 +284,6 @@ impl Home {
         if let Err(refusal) = result {
             self.fail(refusal, outputs);
         }
-    }
-
-    /// Starts feeding once the record is durable (promise P2) and the ring is closed.
-    fn ready(&mut self, now: Timestamp, durable: bool, opened: bool, outputs: &mut Vec<Output>) {
-        let Phase::Opening { durable: was_durable, opened: was_opened } = &mut self.phase else {
-            return;
-        };
-        *was_durable |= durable;
-        *was_opened |= opened;
-        if *was_durable && *was_opened {
-            self.phase = Phase::Running;
-            self.due = now + STEP_TIMEOUT;
-            self.embed(outputs);
-        }
-    }
-
-    /// Asks for embeddings of the next chunks, as far as the window allows.
-    fn embed(&mut self, outputs: &mut Vec<Output>) {
-        if !matches!(self.phase, Phase::Running) {
-            return;
-        }
-        while self.in_flight < CHUNKS_IN_FLIGHT && self.next < self.known() {
-            let end = self.known().min(self.next + self.chunk());
-            let tokens = (self.next..end).map(|position| self.token(position)).collect();
-            outputs.push(Output::Embed { start: self.next, tokens });
-            self.next = end;
-            self.in_flight += 1;
-        }
-    }
-
-    fn embedded(
-        &mut self,
-        now: Timestamp,
-        start: u32,
-        hidden: Hidden,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Refusal> {
-        if !matches!(self.phase, Phase::Running) {
-            return Ok(());
-        }
-        if start != self.sent.positions() || hidden.row_bytes() != self.request.row_bytes {
-            return Err(self.refuse(Cause::Bug, "embedded another position or shape"));
-        }
-        self.sent.append(start, hidden.bytes(), self.request.row_bytes);
-        let positions = hidden.positions();
-        // Only the last known token's hidden state is worth a trip home.
-        let returned = u32::from(start + positions == self.known());
-        self.due = now + STEP_TIMEOUT;
-        if returned == 1 {
-            self.awaited = Some(start + positions - 1);
-        }
-        let step = Step { start, positions, returned, receipts: Vec::new() };
-        outputs.push(Output::First(Frame::Step(step), Some(hidden)));
-        Ok(())
-    }
-
-    fn returned(
-        &mut self,
-        now: Timestamp,
-        frame: Frame,
-        hidden: Option<Hidden>,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Refusal> {
-        match (frame, hidden) {
-            (Frame::Refusal(refusal), None) => Err(refusal),
-            (Frame::Opened(session), None)
-                if matches!(self.phase, Phase::Opening { opened: false, .. })
-                    && session == self.session() =>
-            {
-                self.ready(now, false, true, outputs);
-                Ok(())
-            }
-            (Frame::Step(step), Some(hidden)) => self.step(now, step, hidden, outputs),
-            (Frame::Close(receipts), None) => self.closed(receipts, outputs),
-            _ => Err(self.last_refuses("frame out of order")),
-        }
-    }
-
-    fn step(
-        &mut self,
-        now: Timestamp,
-        step: Step,
-        hidden: Hidden,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Refusal> {
-        for receipt in step.receipts {
-            self.receipts.accept(receipt)?;
-        }
-        match self.phase {
-            Phase::Running => {}
-            // The step crossed our Close.
-            Phase::Closing(_) => return Ok(()),
-            _ => return Err(self.last_refuses("step before the session was opened")),
-        }
-        // Taken, so that a step that comes twice is the last stage's fault and not ours.
-        let Some(position) = self.awaited.take().filter(|position| *position == step.start) else {
-            let detail = format!("step at {} returned, which was not awaited", step.start);
-            let last = self.stages().saturating_sub(1);
-            return Err(Refusal::new(Cause::PositionMismatch, last, detail));
-        };
-        if step.positions != 1
-            || hidden.positions() != 1
-            || hidden.row_bytes() != self.request.row_bytes
-        {
-            return Err(self.last_refuses("tensor does not have the step's shape"));
-        }
-        if !hidden.is_finite() {
-            let last = self.stages().saturating_sub(1);
-            return Err(Refusal::new(Cause::NotFinite, last, "returned values"));
-        }
-        self.due = now + STEP_TIMEOUT;
-        outputs.push(Output::Head { position, hidden });
-        Ok(())
-    }
-
-    fn sample(
-        &mut self,
-        now: Timestamp,
-        position: u32,
-        logits: &[f32],
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Refusal> {
-        if !matches!(self.phase, Phase::Running) {
-            return Ok(());
-        }
-        if position + 1 != self.known() {
-            return Err(self.refuse(Cause::Bug, "logits of another position"));
-        }
-        let position = self.known();
-        let seen: Vec<u32> = self.request.prompt.iter().chain(&self.output).copied().collect();
-        let token = self
-            .request
-            .sampler
-            .sample(logits, &seen, position)
-            .map_err(|error| self.refuse(Cause::NotFinite, error))?;
-        if self.request.ends.contains(&token) {
-            self.finish(now, FinishReason::Stop, outputs);
-            return Ok(());
-        }
-        self.output.push(token);
-        outputs.push(Output::Token { id: token, position });
-        let full = self.known() >= self.request.open.positions_max;
-        if full || self.output.len() >= self.request.max_tokens as usize {
-            self.finish(now, FinishReason::Length, outputs);
-            return Ok(());
-        }
-        self.embed(outputs);
-        Ok(())
-    }
-
-    fn finish(&mut self, now: Timestamp, reason: FinishReason, outputs: &mut Vec<Output>) {
-        match self.phase {
-            Phase::Running => {
-                self.phase = Phase::Closing(reason);
-                self.due = now + STEP_TIMEOUT;
-                outputs.push(Output::First(Frame::Close(Vec::new()), None));
-            }
-            Phase::Opening { .. } => {
-                self.fail(self.refuse(Cause::Cancelled, "before it was opened"), outputs);
-            }
-            Phase::Closing(_) | Phase::Ended => {}
-        }
-    }
-
-    fn closed(&mut self, receipts: Vec<Signed>, outputs: &mut Vec<Output>) -> Result<(), Refusal> {
-        let Phase::Closing(reason) = self.phase else {
-            return Err(self.last_refuses("closed unasked"));
-        };
-        if receipts.len() != self.stages() as usize {
-            return Err(self.last_refuses("close lacks a stage's receipt"));
-        }
-        for receipt in receipts {
-            self.receipts.accept(receipt)?;
-        }
-        self.receipts.check_chain(&self.sent)?;
-        self.end(reason, None, outputs);
-        Ok(())
     }
 
     fn timeout(&self, now: Timestamp) -> Result<(), Refusal> {
@@ -443,12 +314,13 @@ impl Home {
 
     fn end(&mut self, reason: FinishReason, refusal: Option<Refusal>, outputs: &mut Vec<Output>) {
         self.phase = Phase::Ended;
-        let unsigned_stages = self.receipts.unsigned_stages(self.sent.positions());
+        let unsigned_stages = self.receipts.unsigned_stages(self.settled());
+        let output = self.tokens.split_off(self.prompt_tokens);
         outputs.push(Output::Ended(Box::new(Ending {
             reason,
             refusal,
-            prompt: std::mem::take(&mut self.request.prompt),
-            output: std::mem::take(&mut self.output),
+            prompt: std::mem::take(&mut self.tokens),
+            output,
             receipts: self.receipts.take(),
             unsigned_stages,
         })));
@@ -456,17 +328,12 @@ impl Home {
 
     /// Positions whose token is known: prompt and answer so far.
     fn known(&self) -> u32 {
-        u32::try_from(self.request.prompt.len() + self.output.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.tokens.len()).unwrap_or(u32::MAX)
     }
 
-    fn token(&self, position: u32) -> u32 {
-        let (position, prompt) = (position as usize, &self.request.prompt);
-        prompt.get(position).copied().unwrap_or_else(|| self.output[position - prompt.len()])
-    }
-
-    fn chunk(&self) -> u32 {
-        let fits = STEP_BYTES_MAX / self.request.row_bytes.max(1);
-        u32::try_from(fits).unwrap_or(u32::MAX).clamp(1, CHUNK_POSITIONS.min(STEP_POSITIONS_MAX))
+    /// Positions sent whose token is final: those the stages sign for if the session ends now.
+    fn settled(&self) -> u32 {
+        self.sent.positions().min(self.known())
     }
 
     fn stages(&self) -> u32 {

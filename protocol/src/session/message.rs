@@ -40,8 +40,8 @@ pub enum Frame {
     Opened(SessionId),
     /// A step's header; its tensor follows.
     Step(Step),
-    /// The session ends well; carries signed stage receipts in stage order.
-    Close(Vec<Signed>),
+    /// The session ends well.
+    Close(Close),
     /// The session ends badly.
     Refusal(Refusal),
 }
@@ -55,6 +55,9 @@ pub struct Step {
     pub positions: u32,
     /// Trailing rows that must return to home.
     pub returned: u32,
+    /// Positions `[0, accepted)` are final: no later step starts before. Rows after them are drafts
+    /// that home may take back. At most [`Self::end`], and never less than in an earlier step.
+    pub accepted: u32,
     /// Signed partial stage receipts on their way home.
     pub receipts: Vec<Signed>,
 }
@@ -65,4 +68,13 @@ impl Step {
     pub const fn end(&self) -> u32 {
         self.start.saturating_add(self.positions)
     }
+}
+
+/// The end of a session that went well.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Close {
+    /// Positions the session came to; what a stage holds beyond them were drafts.
+    pub positions: u32,
+    /// Signed stage receipts, in stage order.
+    pub receipts: Vec<Signed>,
 }

@@ -2,6 +2,7 @@
 //! computation, which the driver does.
 
 mod admission;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -9,12 +10,12 @@ use std::collections::VecDeque;
 
 pub use admission::{Admission, Serving};
 
-use super::{Frame, Open, Step};
+use super::{Close, Frame, Open, Step};
 use crate::{
     block::BlockRange,
     commitment::Chain,
     id::{Digest, PeerKey, SessionId},
-    limits::{RECEIPT_INTERVAL, SESSION_IDLE_MAX, STAGES_MAX},
+    limits::SESSION_IDLE_MAX,
     receipt::StageReceipt,
     refusal::{Cause, Refusal},
     signed::Signed,
@@ -98,6 +99,10 @@ pub struct Stage {
     pending: VecDeque<Step>,
     input: Chain,
     output: Chain,
+    /// Positions that home has declared final.
+    accepted: u32,
+    /// Positions the latest receipt covers.
+    signed_positions: u32,
     /// Partial receipts, ours and those passing by, that the next outgoing step takes along.
     receipts: Vec<Signed>,
     started: Timestamp,
@@ -118,10 +123,10 @@ enum Phase {
     /// KV cache is being reserved.
     Opening,
     Running,
-    /// Close came with these receipts; steps may still be computing.
-    Draining(Vec<Signed>),
-    /// The last receipt is being signed.
-    Signing(Vec<Signed>),
+    /// Close came; steps may still be computing.
+    Draining(Close),
+    /// The last receipt is being signed; the others go on with it.
+    Signing(Close),
     Ended,
 }
 
@@ -239,141 +244,9 @@ impl Stage {
                 Ok(())
             }
             (Frame::Step(step), Some(hidden)) => self.step(now, step, hidden, outputs),
-            (Frame::Close(receipts), None) if matches!(self.phase, Phase::Running) => {
-                if receipts.len() != self.index as usize {
-                    return Err(self.refuse(Cause::Violation, "close lacks a stage's receipt"));
-                }
-                self.phase = Phase::Draining(receipts);
-                self.drained(now, outputs);
-                Ok(())
-            }
+            (Frame::Close(close), None) => self.close(now, close, outputs),
             _ => Err(self.refuse(Cause::Violation, "frame out of order")),
         }
-    }
-
-    fn step(
-        &mut self,
-        now: Timestamp,
-        mut step: Step,
-        hidden: Hidden,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Refusal> {
-        if !matches!(self.phase, Phase::Running) || self.pending.len() >= PENDING_STEPS_MAX {
-            return Err(self.refuse(Cause::Violation, "step out of order"));
-        }
-        if hidden.row_bytes() != self.row_bytes || hidden.positions() != step.positions {
-            return Err(self.refuse(Cause::Violation, "tensor does not have the step's shape"));
-        }
-        if step.end() > self.open.positions_max {
-            let detail = format!("step ends at {}, past {}", step.end(), self.open.positions_max);
-            return Err(self.refuse(Cause::Limit, detail));
-        }
-        if step.start > self.input.positions() {
-            let detail = format!("step at {}, held {}", step.start, self.input.positions());
-            return Err(self.refuse(Cause::PositionMismatch, detail));
-        }
-        if !hidden.is_finite() {
-            return Err(self.refuse(Cause::NotFinite, "received values"));
-        }
-        if self.receipts.len() + step.receipts.len() > STAGES_MAX {
-            return Err(self.refuse(Cause::Violation, "too many receipts"));
-        }
-        if self.input.positions() == 0 {
-            self.started = now;
-        }
-        self.input.append(step.start, hidden.bytes(), self.row_bytes);
-        self.receipts.append(&mut step.receipts);
-        outputs.push(Output::Compute { start: step.start, hidden });
-        self.pending.push_back(step);
-        Ok(())
-    }
-
-    fn computed(
-        &mut self,
-        now: Timestamp,
-        hidden: Hidden,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Refusal> {
-        self.active = now;
-        let Some(step) = self.pending.pop_front() else {
-            return Err(self.refuse(Cause::Bug, "computed without a step"));
-        };
-        if hidden.row_bytes() != self.row_bytes || hidden.positions() != step.positions {
-            return Err(self.refuse(Cause::Bug, "computed another shape"));
-        }
-        if !hidden.is_finite() {
-            return Err(self.refuse(Cause::NotFinite, "computed values"));
-        }
-        self.output.append(step.start, hidden.bytes(), self.row_bytes);
-        if step.start / RECEIPT_INTERVAL < step.end() / RECEIPT_INTERVAL {
-            outputs.push(self.sign(now, false));
-        }
-        self.forward(&step, hidden, outputs);
-        self.drained(now, outputs);
-        Ok(())
-    }
-
-    /// Sends a computed step on: all rows to the next stage, the rows asked for to home.
-    fn forward(&mut self, step: &Step, hidden: Hidden, outputs: &mut Vec<Output>) {
-        let first = if self.is_last() { step.positions - step.returned } else { 0 };
-        let Some(rows) = hidden.rows(first..step.positions) else { return };
-        let receipts = std::mem::take(&mut self.receipts);
-        let positions = step.positions - first;
-        let step = Step { start: step.start + first, positions, returned: step.returned, receipts };
-        outputs.push(Output::Downstream(Frame::Step(step), Some(rows)));
-    }
-
-    fn drained(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
-        if !self.pending.is_empty() {
-            return;
-        }
-        if let Phase::Draining(receipts) = &mut self.phase {
-            self.phase = Phase::Signing(std::mem::take(receipts));
-            outputs.push(self.sign(now, true));
-        }
-    }
-
-    fn sign(&self, now: Timestamp, last: bool) -> Output {
-        let draft = StageReceipt {
-            session: self.open.session,
-            institution: self.identity.institution.clone(),
-            jurisdiction: self.identity.jurisdiction,
-            stage: self.index,
-            blocks: self.identity.blocks,
-            manifest: self.open.manifest,
-            shard: self.identity.shard,
-            numeric_class: self.open.numeric_class.clone(),
-            positions: self.output.positions(),
-            input: self.input.head_at(self.output.positions()),
-            output: self.output.head(),
-            sequence: 0,
-            started_at: self.started,
-            signed_at: now,
-        };
-        Output::Sign { draft: Box::new(draft), last }
-    }
-
-    fn receipt_signed(
-        &mut self,
-        receipt: Signed,
-        last: bool,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Refusal> {
-        if !last {
-            if self.receipts.len() < STAGES_MAX {
-                self.receipts.push(receipt);
-            }
-            return Ok(());
-        }
-        let Phase::Signing(receipts) = &mut self.phase else {
-            return Err(self.refuse(Cause::Bug, "signed without a close"));
-        };
-        let mut receipts = std::mem::take(receipts);
-        receipts.push(receipt);
-        outputs.push(Output::Downstream(Frame::Close(receipts), None));
-        self.phase = Phase::Ended;
-        outputs.push(Output::Ended(None));
-        Ok(())
     }
 
     fn timeout(&self, now: Timestamp) -> Result<(), Refusal> {

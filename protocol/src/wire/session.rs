@@ -9,7 +9,7 @@ use crate::{
     },
     refusal::{Cause, Refusal},
     route::RouteStage,
-    session::{Frame, Open, Step},
+    session::{Close, Frame, Open, Step},
     signed::Signed,
     time::Timestamp,
 };
@@ -64,10 +64,12 @@ impl From<&Frame> for pb::Frame {
                 positions: step.positions,
                 returned: step.returned,
                 receipts: step.receipts.iter().map(Into::into).collect(),
+                accepted: step.accepted,
             }),
-            Frame::Close(receipts) => {
-                Kind::Close(pb::Close { receipts: receipts.iter().map(Into::into).collect() })
-            }
+            Frame::Close(close) => Kind::Close(pb::Close {
+                receipts: close.receipts.iter().map(Into::into).collect(),
+                positions: close.positions,
+            }),
             Frame::Refusal(refusal) => Kind::Refusal(refusal.into()),
         };
         Self { kind: Some(kind) }
@@ -83,7 +85,10 @@ impl TryFrom<pb::Frame> for Frame {
             Kind::Open(signed) => Self::Open(signed.try_into()?),
             Kind::Opened(opened) => Self::Opened(id(&opened.session, "opened.session")?),
             Kind::Step(step) => Self::Step(step.try_into()?),
-            Kind::Close(close) => Self::Close(receipts(close.receipts, "close.receipts")?),
+            Kind::Close(close) => Self::Close(Close {
+                positions: within(close.positions, 0, POSITIONS_MAX, "close.positions")?,
+                receipts: receipts(close.receipts, "close.receipts")?,
+            }),
             Kind::Refusal(refusal) => Self::Refusal(refusal.try_into()?),
         })
     }
@@ -94,11 +99,13 @@ impl TryFrom<pb::Step> for Step {
 
     fn try_from(pb: pb::Step) -> Result<Self, DecodeError> {
         let positions = within(pb.positions, 1, STEP_POSITIONS_MAX, "step.positions")?;
+        let start = within(pb.start, 0, POSITIONS_MAX, "step.start")?;
         Ok(Self {
-            start: within(pb.start, 0, POSITIONS_MAX, "step.start")?,
+            start,
             positions,
             returned: within(pb.returned, 0, positions, "step.returned")?,
             receipts: receipts(pb.receipts, "step.receipts")?,
+            accepted: within(pb.accepted, 0, start + positions, "step.accepted")?,
         })
     }
 }

@@ -14,10 +14,7 @@ use comity_protocol::{
     signed::Signed,
     tensor::Hidden,
 };
-use futures::{
-    StreamExt as _,
-    stream::{FuturesOrdered, FuturesUnordered},
-};
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -26,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
-use super::{Context, Job};
+use super::{Context, Job, drafter::Drafter};
 use crate::{
     executor::PassError,
     sessions::{
@@ -51,6 +48,8 @@ pub(super) struct Driver {
     machine: Home,
     outputs: Vec<Output>,
     answer: Answer,
+    /// The draft model's side of the session, if there is one. Locked while it drafts.
+    drafter: Option<Arc<tokio::sync::Mutex<Drafter>>>,
     open_record: Option<oneshot::Receiver<Signed>>,
     first: Option<LinkSender>,
     back: Option<LinkSender>,
@@ -58,7 +57,6 @@ pub(super) struct Driver {
     events: mpsc::Receiver<Event>,
     events_sender: mpsc::Sender<Event>,
     readers: JoinSet<()>,
-    embeddings: FuturesOrdered<Work>,
     work: FuturesUnordered<Work>,
     client: mpsc::Sender<ClientEvent>,
     cancel: CancellationToken,
@@ -83,6 +81,7 @@ impl Driver {
             returns.insert(session, Return { peer: last.peer, link });
         }
         let answer = Answer::new(job.model.tokenizer.decoder(), &job.sampling.stop);
+        let drafter = Drafter::new(&context, &job, &request).map(tokio::sync::Mutex::new);
         let mut outputs = Vec::new();
         let machine = Home::new(context.clock.now(), request, &mut outputs);
         Self {
@@ -91,6 +90,7 @@ impl Driver {
             machine,
             outputs,
             answer,
+            drafter: drafter.map(Arc::new),
             open_record: None,
             first: None,
             back: None,
@@ -98,7 +98,6 @@ impl Driver {
             events,
             events_sender,
             readers: JoinSet::new(),
-            embeddings: FuturesOrdered::new(),
             work: FuturesUnordered::new(),
             client,
             cancel,
@@ -132,7 +131,6 @@ impl Driver {
                     cancelled = true;
                     Input::Finish(FinishReason::Cancelled)
                 }
-                Some(input) = self.embeddings.next() => input,
                 Some(input) = self.work.next() => input,
                 link = wait(&mut self.return_link) => {
                     self.return_link = None;
@@ -192,6 +190,7 @@ impl Driver {
                     }));
                     None
                 }
+                Output::Draft { start, most, tokens } => self.draft(start, most, tokens),
                 Output::Token { id, position } => self.token(id, position).await,
                 Output::Ended(ending) => return Performed::Ended(ending),
             };
@@ -222,16 +221,24 @@ impl Driver {
         if let Some(started) = self.started.take() {
             self.tell(ClientEvent::Started(started)).await;
         }
-        let stage = self.stages();
-        match self.context.executor.embed(self.job.digest, tokens).await {
-            Ok(pass) => {
-                self.embeddings.push_back(Box::pin(async move {
-                    Input::Embedded { start, result: refused(pass.await, stage) }
-                }));
-                None
-            }
-            Err(error) => Some(Input::End(self.refusal(error.cause, &error.detail))),
-        }
+        let values = self.job.model.home.embed(&tokens).map_err(|error| error.to_string());
+        let result = values.and_then(|values| {
+            let hidden = Hidden::from_values(&values, values.len() / tokens.len().max(1));
+            hidden.map_err(|error| error.to_string())
+        });
+        let result = result.map_err(|error| self.refusal(Cause::Bug, &error));
+        Some(Input::Embedded { start, result })
+    }
+
+    fn draft(&self, start: u32, most: u32, tokens: Vec<u32>) -> Option<Input> {
+        let Some(drafter) = self.drafter.clone() else {
+            return Some(Input::Drafted { start, tokens: Vec::new() });
+        };
+        self.work.push(Box::pin(async move {
+            let tokens = drafter.lock().await.draft(tokens, most).await;
+            Input::Drafted { start, tokens }
+        }));
+        None
     }
 
     async fn send_first(&mut self, frame: Frame, hidden: Option<Hidden>) -> Option<Input> {
@@ -291,7 +298,8 @@ impl Driver {
         self.last_token = Some(now);
         let text = self.answer.push(id);
         self.tell(ClientEvent::Token(Token { id, text, position })).await;
-        self.answer.stopped().then_some(Input::Finish(FinishReason::Stop))
+        let stopped = self.answer.stopped();
+        Some(if stopped { Input::Finish(FinishReason::Stop) } else { Input::Told })
     }
 
     /// Tells the client. One that does not read slows only this session down; one that is gone
@@ -323,6 +331,11 @@ impl Driver {
         let decode_ns = first.zip(last).map_or(0, |(first, last)| nanos(first, last));
         let (reason, cause) = (ending.reason, ending.refusal.clone());
         let bundle = self.bundle(ending).await;
+        // Nothing drafts any more: work under way held the lock.
+        self.work.clear();
+        if let Some(drafter) = self.drafter.take() {
+            drafter.lock().await.close().await;
+        }
         let finished = Finished { reason, cause, text, bundle, first_token_ns, decode_ns };
         let _ =
             timeout_at(self.deadline(), self.client.send(ClientEvent::Finished(finished))).await;

@@ -34,8 +34,9 @@ impl Receipts {
         }
     }
 
-    /// Takes one receipt if its stage signed it for this session.
-    pub(super) fn accept(&mut self, signed: Signed) -> Result<(), Refusal> {
+    /// Takes one receipt if its stage signed it for this session and for no more than the `settled`
+    /// positions: what comes after may yet be taken back.
+    pub(super) fn accept(&mut self, signed: Signed, settled: u32) -> Result<(), Refusal> {
         let index = self.stages.iter().position(|stage| stage.peer == signed.signer);
         let Some(index) = index else {
             let detail = format!("receipt of {}, no stage of the route", signed.signer.short());
@@ -54,6 +55,9 @@ impl Receipts {
             && receipt.numeric_class == self.numeric_class;
         if !fits {
             return Err(refuse(&"names another session, range, model or class"));
+        }
+        if receipt.positions > settled {
+            return Err(refuse(&"covers positions that are not final"));
         }
         let newer = self.latest[index].as_ref().is_none_or(|(old, _)| {
             receipt.positions >= old.positions && receipt.sequence > old.sequence

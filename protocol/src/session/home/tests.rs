@@ -1,13 +1,22 @@
 //! Order, durability and refusals at home.
 
+mod windows;
+
 use super::*;
 use crate::{
     receipt::{Sampling, StageReceipt},
-    session::tests::{CHARTER, NOW, key, open, rows, sign},
+    session::{
+        Close, Step,
+        tests::{CHARTER, NOW, key, open, rows, sign},
+    },
     signed::Domain,
 };
 
 fn start(prompt: Vec<u32>, max_tokens: u32) -> Home {
+    start_with(prompt, max_tokens, Drafts::default())
+}
+
+fn start_with(prompt: Vec<u32>, max_tokens: u32, drafts: Drafts) -> Home {
     let open = open();
     let request = Request {
         signed: sign(&open),
@@ -18,6 +27,7 @@ fn start(prompt: Vec<u32>, max_tokens: u32) -> Home {
         max_tokens,
         ends: vec![15],
         row_bytes: rows(1, 0.0).row_bytes(),
+        drafts,
     };
     let mut outputs = Vec::new();
     let home = Home::new(NOW, request, &mut outputs);
@@ -59,7 +69,7 @@ fn prefill(home: &mut Home, tokens: u32) -> Vec<Output> {
     let sent = feed(home, Input::Embedded { start: 0, result: Ok(rows(tokens, 1.0)) });
     assert!(matches!(sent.as_slice(), [Output::First(Frame::Step(_), Some(_))]));
     feed(home, Input::Sent);
-    let step = Step { start: tokens - 1, positions: 1, returned: 1, receipts: Vec::new() };
+    let step = Step { start: tokens - 1, positions: 1, returned: 1, ..Step::default() };
     feed(home, Input::Return(Frame::Step(step), Some(rows(1, 3.0))))
 }
 
@@ -104,21 +114,23 @@ fn tokens_follow_until_the_bound_and_the_receipts_close_the_session() {
     let (mut home, _) = running(vec![1, 2], 2);
     let outputs = prefill(&mut home, 2);
     assert!(matches!(outputs.as_slice(), [Output::Head { position: 1, .. }]));
-    let outputs = feed(&mut home, Input::Logits { position: 1, result: Ok(logits(5)) });
+    let outputs = feed(&mut home, Input::Logits { position: 1, result: Ok(vec![logits(5)]) });
+    assert!(matches!(outputs.as_slice(), [Output::Token { id: 5, position: 2 }]));
+    let outputs = feed(&mut home, Input::Told);
     assert!(matches!(
         outputs.as_slice(),
-        [Output::Token { id: 5, position: 2 }, Output::Embed { start: 2, tokens }] if tokens == &[5]
+        [Output::Embed { start: 2, tokens }] if tokens == &[5]
     ));
     feed(&mut home, Input::Embedded { start: 2, result: Ok(rows(1, 1.0)) });
-    let step = Step { start: 2, positions: 1, returned: 1, receipts: Vec::new() };
+    let step = Step { start: 2, positions: 1, returned: 1, ..Step::default() };
     feed(&mut home, Input::Return(Frame::Step(step), Some(rows(1, 3.0))));
-    let outputs = feed(&mut home, Input::Logits { position: 2, result: Ok(logits(6)) });
+    let outputs = feed(&mut home, Input::Logits { position: 2, result: Ok(vec![logits(6)]) });
     assert!(matches!(
         outputs.as_slice(),
         [Output::Token { id: 6, position: 3 }, Output::First(Frame::Close(_), None)]
     ));
     assert!(feed(&mut home, Input::FirstLost).is_empty(), "the first stage may leave now");
-    let close = Frame::Close(receipts(&home, None));
+    let close = Frame::Close(Close { positions: 3, receipts: receipts(&home, None) });
     let outputs = feed(&mut home, Input::Return(close, None));
     let ending = ending(&outputs);
     assert_eq!((ending.reason, ending.output.as_slice()), (FinishReason::Length, &[5, 6][..]));
@@ -160,8 +172,8 @@ fn a_receipt_for_other_input_than_was_sent_names_its_stage() {
     for broken in 0..2 {
         let (mut home, _) = running(vec![1, 2], 1);
         prefill(&mut home, 2);
-        feed(&mut home, Input::Logits { position: 1, result: Ok(logits(5)) });
-        let close = Frame::Close(receipts(&home, Some(broken)));
+        feed(&mut home, Input::Logits { position: 1, result: Ok(vec![logits(5)]) });
+        let close = Frame::Close(Close { positions: 2, receipts: receipts(&home, Some(broken)) });
         let outputs = feed(&mut home, Input::Return(close, None));
         let refusal = ending(&outputs).refusal.clone().expect("refused");
         assert_eq!((refusal.cause, refusal.stage), (Cause::Violation, broken));
@@ -169,23 +181,36 @@ fn a_receipt_for_other_input_than_was_sent_names_its_stage() {
 }
 
 #[test]
+fn a_receipt_for_positions_that_are_not_final_is_its_stages_fault() {
+    let (mut home, _) = running(vec![1, 2], 4);
+    feed(&mut home, Input::Embedded { start: 0, result: Ok(rows(2, 1.0)) });
+    let sent = home.sent.clone();
+    home.sent.append(2, rows(1, 1.0).bytes(), rows(1, 1.0).row_bytes());
+    let receipts = receipts(&home, None);
+    home.sent = sent;
+    let step = Step { start: 1, positions: 1, returned: 1, accepted: 2, receipts };
+    let outputs = feed(&mut home, Input::Return(Frame::Step(step), Some(rows(1, 3.0))));
+    let refusal = ending(&outputs).refusal.clone().expect("refused");
+    assert_eq!((refusal.cause, refusal.stage), (Cause::Violation, 0));
+}
+
+#[test]
 fn an_end_token_stops_the_answer_and_is_no_part_of_it() {
     let (mut home, _) = running(vec![1, 2], 9);
     prefill(&mut home, 2);
-    let outputs = feed(&mut home, Input::Logits { position: 1, result: Ok(logits(15)) });
+    let outputs = feed(&mut home, Input::Logits { position: 1, result: Ok(vec![logits(15)]) });
     assert!(matches!(outputs.as_slice(), [Output::First(Frame::Close(_), None)]));
 }
 
 #[test]
 fn what_no_honest_last_stage_sends_ends_the_session_with_its_cause() {
-    let step = |start, positions| {
-        Frame::Step(Step { start, positions, returned: 1, receipts: Vec::new() })
-    };
+    let step =
+        |start, positions| Frame::Step(Step { start, positions, returned: 1, ..Step::default() });
     let cases = [
         ("another position", step(0, 1), Some(rows(1, 1.0)), Cause::PositionMismatch),
         ("two rows", step(1, 2), Some(rows(2, 1.0)), Cause::Violation),
         ("NaN", step(1, 1), Some(rows(1, f32::NAN)), Cause::NotFinite),
-        ("an early close", Frame::Close(Vec::new()), None, Cause::Violation),
+        ("an early close", Frame::Close(Close::default()), None, Cause::Violation),
         ("an opening", Frame::Open(sign(&open())), None, Cause::Violation),
     ];
     for (name, frame, hidden, expected) in cases {
@@ -203,7 +228,7 @@ fn what_no_honest_last_stage_sends_ends_the_session_with_its_cause() {
 fn a_step_that_returns_twice_is_the_last_stages_fault() {
     let (mut home, _) = running(vec![1, 2], 4);
     prefill(&mut home, 2);
-    let step = Step { start: 1, positions: 1, returned: 1, receipts: Vec::new() };
+    let step = Step { start: 1, positions: 1, returned: 1, ..Step::default() };
     let outputs = feed(&mut home, Input::Return(Frame::Step(step), Some(rows(1, 3.0))));
     let refusal = ending(&outputs).refusal.clone().expect("refused");
     assert_eq!((refusal.cause, refusal.stage), (Cause::PositionMismatch, 1));

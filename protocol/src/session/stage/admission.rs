@@ -94,6 +94,8 @@ impl Stage {
             pending: std::collections::VecDeque::new(),
             input: Chain::new(open.salt.clone()),
             output: Chain::new(open.salt.clone()),
+            accepted: 0,
+            signed_positions: 0,
             receipts: Vec::new(),
             started: now,
             active: now,

@@ -42,8 +42,13 @@ fn running() -> Stage {
     stage
 }
 
+/// Rows of drafts: only what comes before them is final.
 fn step(start: u32, positions: u32) -> Step {
-    Step { start, positions, returned: 1, receipts: Vec::new() }
+    Step { start, positions, returned: 1, accepted: start, receipts: Vec::new() }
+}
+
+fn close(positions: u32) -> Close {
+    Close { positions, receipts: Vec::new() }
 }
 
 fn feed(stage: &mut Stage, input: Input) -> Vec<Output> {
@@ -98,7 +103,7 @@ fn steps_are_computed_forwarded_and_signed_for() {
     let mut stage = running();
     let outputs = feed(&mut stage, Input::Upstream(Frame::Step(step(0, 3)), Some(rows(3, 1.0))));
     assert!(matches!(outputs.as_slice(), [Output::Compute { start: 0, .. }]));
-    let outputs = feed(&mut stage, Input::Upstream(Frame::Close(Vec::new()), None));
+    let outputs = feed(&mut stage, Input::Upstream(Frame::Close(close(3)), None));
     assert!(outputs.is_empty(), "waits for the step under way");
     let outputs = feed(&mut stage, Input::Computed(Ok(rows(3, 2.0))));
     let [Output::Downstream(Frame::Step(sent), Some(hidden)), Output::Sign { draft, last: true }] =
@@ -113,12 +118,11 @@ fn steps_are_computed_forwarded_and_signed_for() {
     assert!(feed(&mut stage, Input::UpstreamLost).is_empty());
     let receipt = key(1).sign(Domain::STAGE_RECEIPT, &CHARTER, &**draft).unwrap();
     let outputs = feed(&mut stage, Input::Signed { receipt: Ok(receipt.clone()), last: true });
-    let [Output::Downstream(Frame::Close(receipts), None), Output::Ended(None)] =
-        outputs.as_slice()
+    let [Output::Downstream(Frame::Close(close), None), Output::Ended(None)] = outputs.as_slice()
     else {
         panic!("{outputs:?}");
     };
-    assert_eq!(receipts, &[receipt]);
+    assert_eq!((close.positions, &close.receipts[..]), (3, &[receipt][..]));
 }
 
 #[test]
@@ -145,8 +149,21 @@ fn what_no_honest_neighbour_sends_ends_the_session_with_its_cause() {
         ("a second opening", Input::Upstream(Frame::Open(sign(&open())), None), Cause::Violation),
         (
             "a missing receipt",
-            Input::Upstream(Frame::Close(vec![sign(&open())]), None),
+            Input::Upstream(
+                Frame::Close(Close { receipts: vec![sign(&open())], ..close(0) }),
+                None,
+            ),
             Cause::Violation,
+        ),
+        (
+            "final rows that were not sent",
+            Input::Upstream(Frame::Step(Step { accepted: 2, ..step(0, 1) }), Some(rows(1, 0.0))),
+            Cause::Violation,
+        ),
+        (
+            "a close past what was sent",
+            Input::Upstream(Frame::Close(close(1)), None),
+            Cause::PositionMismatch,
         ),
         ("a step backwards", Input::Downstream(Frame::Step(step(0, 1))), Cause::Violation),
     ];
@@ -165,7 +182,7 @@ fn an_earlier_position_rolls_back_and_is_signed_for_as_resent() {
             feed(&mut stage, input);
             feed(&mut stage, Input::Computed(Ok(rows(1, value * 2.0))));
         }
-        match feed(&mut stage, Input::Upstream(Frame::Close(Vec::new()), None)).remove(0) {
+        match feed(&mut stage, Input::Upstream(Frame::Close(close(2)), None)).remove(0) {
             Output::Sign { draft, .. } => (draft.positions, draft.input, draft.output),
             other => panic!("{other:?}"),
         }
@@ -206,8 +223,8 @@ fn a_session_in_which_nothing_moves_ends() {
 fn a_partial_receipt_rides_with_a_later_step() {
     let mut stage = running();
     stage.open.positions_max = 1_024;
-    let outputs =
-        feed(&mut stage, Input::Upstream(Frame::Step(step(0, 256)), Some(rows(256, 1.0))));
+    let prompt = Step { accepted: 256, ..step(0, 256) };
+    let outputs = feed(&mut stage, Input::Upstream(Frame::Step(prompt), Some(rows(256, 1.0))));
     assert!(matches!(outputs.as_slice(), [Output::Compute { .. }]));
     let outputs = feed(&mut stage, Input::Computed(Ok(rows(256, 2.0))));
     let draft = match &outputs[0] {
@@ -221,5 +238,54 @@ fn a_partial_receipt_rides_with_a_later_step() {
     assert!(matches!(
         outputs.as_slice(),
         [Output::Downstream(Frame::Step(step), Some(_))] if step.receipts == [receipt]
+    ));
+}
+
+#[test]
+fn drafts_are_signed_for_only_once_they_are_final() {
+    let mut stage = running();
+    stage.open.positions_max = 1_024;
+    let mut send = |step: Step, value: f32| {
+        let count = step.positions;
+        feed(&mut stage, Input::Upstream(Frame::Step(step), Some(rows(count, value))));
+        let outputs = feed(&mut stage, Input::Computed(Ok(rows(count, value * 2.0))));
+        outputs.into_iter().find_map(|output| match output {
+            Output::Sign { draft, .. } => Some((draft.positions, draft.input)),
+            _ => None,
+        })
+    };
+    let prompt = Step { accepted: 250, ..step(0, 250) };
+    assert_eq!(send(prompt, 1.0), None);
+    assert_eq!(send(step(250, 10), 9.0), None, "past 256, but nothing of it is final");
+    assert_eq!(send(Step { accepted: 252, ..step(252, 8) }, 7.0), None, "the rest of it was wrong");
+    let (positions, mixed) = send(Step { accepted: 258, ..step(258, 1) }, 5.0).expect("signed");
+    assert_eq!(positions, 258);
+    let mut expected = Chain::new(open().salt);
+    let row = rows(1, 0.0).row_bytes();
+    for (start, count, value) in [(0, 250, 1.0), (250, 2, 9.0), (252, 6, 7.0)] {
+        expected.append(start, rows(count, value).bytes(), row);
+    }
+    assert_eq!(mixed, expected.head());
+}
+
+#[test]
+fn what_was_final_is_never_taken_back() {
+    let taken_back = |input: Input| {
+        let mut stage = running();
+        let first = Step { accepted: 3, ..step(0, 4) };
+        feed(&mut stage, Input::Upstream(Frame::Step(first), Some(rows(4, 1.0))));
+        feed(&mut stage, Input::Computed(Ok(rows(4, 2.0))));
+        feed(&mut stage, input)
+    };
+    let send = |step: Step| Input::Upstream(Frame::Step(step), Some(rows(1, 1.0)));
+    assert_eq!(refused_both_ways(&taken_back(send(step(2, 1)))), Cause::PositionMismatch);
+    let shrunk = Step { accepted: 2, ..step(3, 1) };
+    assert_eq!(refused_both_ways(&taken_back(send(shrunk))), Cause::Violation);
+    let closed = Input::Upstream(Frame::Close(close(2)), None);
+    assert_eq!(refused_both_ways(&taken_back(closed)), Cause::PositionMismatch);
+    let outputs = taken_back(Input::Upstream(Frame::Close(close(3)), None));
+    assert!(matches!(
+        outputs.as_slice(),
+        [Output::Sign { draft, last: true }] if draft.positions == 3
     ));
 }
