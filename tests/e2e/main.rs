@@ -5,6 +5,7 @@
 mod answers;
 mod exact;
 mod faults;
+mod guesses;
 mod policy;
 mod rogue;
 mod rogues;

@@ -30,6 +30,22 @@ pub(crate) struct Swarm {
     pub(crate) folder: tempfile::TempDir,
 }
 
+/// What a swarm runs.
+struct Setup {
+    model: PathBuf,
+    nodes: u32,
+    policies: Vec<Policy>,
+    draft_tokens: u32,
+    draft_file: Option<PathBuf>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let (model, policies) = (PathBuf::new(), Vec::new());
+        Self { model, nodes: 1, policies, draft_tokens: DRAFTS_MAX, draft_file: None }
+    }
+}
+
 /// An answer and how it ended.
 pub(crate) struct Answer {
     pub(crate) tokens: Vec<u32>,
@@ -48,20 +64,28 @@ impl Swarm {
         let folder = tempfile::tempdir().unwrap();
         let model = folder.path().join("model.gguf");
         fixture::write_llama(&model, 1).unwrap();
-        Self::start(folder, model, nodes, policies).await
+        Self::start(folder, Setup { model, nodes, policies, ..Setup::default() }).await
+    }
+
+    /// The same, under an open charter, home guessing ahead up to `draft_tokens` tokens, with the
+    /// model itself for a draft model or with none.
+    pub(crate) async fn guessing(nodes: u32, draft_tokens: u32, draft_model: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("model.gguf");
+        fixture::write_llama(&model, 1).unwrap();
+        let draft_file = draft_model.then(|| model.clone());
+        let setup = Setup { model, nodes, draft_tokens, draft_file, ..Setup::default() };
+        Self::start(folder, setup).await
     }
 
     /// `nodes` nodes that split the model in `file`.
     pub(crate) async fn of_file(file: PathBuf, nodes: u32) -> Self {
-        Self::start(tempfile::tempdir().unwrap(), file, nodes, Vec::new()).await
+        let setup = Setup { model: file, nodes, ..Setup::default() };
+        Self::start(tempfile::tempdir().unwrap(), setup).await
     }
 
-    async fn start(
-        folder: tempfile::TempDir,
-        model: PathBuf,
-        nodes: u32,
-        policies: Vec<Policy>,
-    ) -> Self {
+    async fn start(folder: tempfile::TempDir, setup: Setup) -> Self {
+        let Setup { model, nodes, policies, draft_tokens, draft_file } = setup;
         let block_count = comity_shard::ModelFile::open(&model).unwrap().config().block_count;
         let spec = DemoSpec {
             folder: folder.path().to_owned(),
@@ -70,8 +94,8 @@ impl Swarm {
             block_count,
             nodes,
             policies,
-            draft_tokens: DRAFTS_MAX,
-            draft_file: None,
+            draft_tokens,
+            draft_file,
         };
         Self { demo: Demo::start(&spec).await.unwrap(), folder }
     }
