@@ -13,6 +13,7 @@ import signal
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +94,7 @@ def locked(path: Path | None):
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+    time.sleep(1)  # Lets others have it between rounds.
 
 
 def spread(values: list[float], digits: int = 1) -> str:
@@ -130,6 +132,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         measures = start(options, stack)
         names = list(measures)
+        stack.callback(report, rounds, names)  # Of an interrupted run too.
         for number in range(options.rounds):
             results: dict[str, dict[str, float]] = {}
             with locked(options.lock):
@@ -142,7 +145,6 @@ def main() -> None:
                     except Failed as error:
                         print(f"round {number + 1}: {name}: {error}", file=sys.stderr)
             rounds.append(results)
-        report(rounds, names)
 
 
 if __name__ == "__main__":
