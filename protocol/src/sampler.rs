@@ -1,4 +1,4 @@
-//! The sampler `gumbel-1`: which token follows, as a function of logits, seed and position. Not the
+//! The sampler `gumbel-2`: which token follows, as a function of logits, seed and position. Not the
 //! model.
 //!
 //! Nothing carries over from one position to the next, so replay, recovery and audit draw the same
@@ -15,7 +15,8 @@
 //!    `s[t] > 0`, else `s[t] · r`.
 //! 2. **Best.** `b` is the greatest `s[t]`. If `T = 0` the answer is the lowest `t` with
 //!    `s[t] = b`.
-//! 3. **Reach.** Keep `t` if `s[t] ≥ b − 32·T`, and order by `s` descending, then `t` ascending.
+//! 3. **Reach.** Keep `t` if `s[t] ≥ b − R·T`, where `R` is 16 if `top_p < 1` or `min_p > 0`, else
+//!    26; order by `s` descending, then `t` ascending.
 //! 4. **Top-k.** If `top_k > 0`, keep the first `top_k`.
 //! 5. **Weights.** `d = (s[t] − b) / T`, `w = exp(d)`.
 //! 6. **Top-p.** If `top_p < 1`, with `W` the sum of all `w` in order, keep the shortest prefix
@@ -25,9 +26,9 @@
 //!
 //! # Noise
 //!
-//! `x = Philox4x32-10(counter = (t, p, 0, 0), key = (seed mod 2³², seed div 2³²))`;
-//! `m = (x[0] + 2³²·x[1]) div 2¹²`; `u = (2m + 1) · 2⁻⁵³`; `g = −ln(−ln(u))`. So
-//! `−3.61 < g < 36.74`.
+//! `x = Philox4x32-10(counter = (t div 4, p, 0, 0), key = (seed mod 2³², seed div 2³²))`;
+//! `m = x[t mod 4]`; `u = (2m + 1) · 2⁻³³`; `g = −ln(−ln(u))`. So `−3.14 < g < 22.88`, and a token
+//! out of a reach of 26 could not be drawn anyway.
 //!
 //! # ln and exp
 //!
@@ -42,22 +43,26 @@
 //! `r = (x − k·LN2H) − k·LN2L`; `q = 1`, then for n = 14 down to 1 `q = 1 + (r·q)/n`. The result is
 //! `q · 2^k`.
 
+mod draw;
 mod math;
 mod noise;
 mod sampling;
 
 pub use sampling::{MILLION, REPETITION_PENALTY_MAX, Sampling, SamplingError, TEMPERATURE_MAX};
 
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
 
+use draw::Chosen;
 use math::exp;
 
 /// Name of this specification in receipts.
-pub const NAME: &str = "gumbel-1";
+pub const NAME: &str = "gumbel-2";
 
-/// Tokens more than this many temperatures below the best one are out. Of a vocabulary of 2²⁰ they
-/// hold less than 2⁻²⁶ of the probability, and dropping them first saves most draws.
-const REACH: f64 = 32.0;
+/// Tokens more than this many temperatures below the best one are out: their noise cannot make up.
+const REACH: f64 = 26.0;
+/// The same where top-p or min-p look at weights: of a vocabulary of 2¹⁸ what is farther holds less
+/// than 3 % of the probability even if all of it stands right there, and sorting it is what costs.
+const FILTER_REACH: f64 = 16.0;
 
 /// Draws tokens under fixed parameters.
 #[derive(Debug, Clone)]
@@ -99,6 +104,15 @@ pub enum SampleError {
     },
 }
 
+/// The scores of all tokens.
+#[derive(Debug)]
+struct Scores<'a> {
+    /// One for each token id; negative infinity for those below.
+    logits: Cow<'a, [f32]>,
+    /// Those whose score is not their logit, each once.
+    penalised: Vec<Candidate>,
+}
+
 /// A token that may still be drawn.
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
@@ -128,70 +142,75 @@ impl Sampler {
     /// The token that stands at absolute `position`.
     ///
     /// `logits`: `[vocab]`, what the model says about that position. `seen`: ids of the prompt and
-    /// of the answer so far, in any order. Cost: O(vocab) and a draw for each token within reach.
+    /// of the answer so far, in any order. Cost: O(vocab).
     ///
     /// # Errors
     /// [`SampleError`] if a logit is not finite or a token seen has none.
     pub fn sample(&self, logits: &[f32], seen: &[u32], position: u32) -> Result<u32, SampleError> {
         let vocab =
             u32::try_from(logits.len()).map_err(|_| SampleError::TooMany { got: logits.len() })?;
-        if let Some((token, _)) = (0..vocab).zip(logits).find(|(_, logit)| !logit.is_finite()) {
+        // Whole first, which the compiler does many at a time; the culprit is sought if there is one.
+        let all_finite = logits.iter().fold(true, |all, logit| all & logit.is_finite());
+        let mut culprits = (0..vocab).zip(logits).filter(|(_, logit)| !logit.is_finite());
+        if let Some((token, _)) = (!all_finite).then(|| culprits.next()).flatten() {
             return Err(SampleError::NotFinite { token });
         }
-        let mut scores: Vec<f64> = logits.iter().copied().map(f64::from).collect();
-        self.penalise(&mut scores, seen)?;
-        let best =
-            scores.iter().copied().reduce(|best, score| if score > best { score } else { best });
-        let best = best.ok_or(SampleError::Empty)?;
-        let floor = best - REACH * self.temperature;
-        let mut candidates: Vec<Candidate> = (0..vocab)
-            .zip(scores)
-            .filter(|(_, score)| *score >= floor)
-            .map(|(token, score)| Candidate { token, score })
-            .collect();
-        if self.temperature > 0.0 {
-            self.cut(&mut candidates, best);
+        let scores = self.penalise(logits, seen)?;
+        let best = scores.best().ok_or(SampleError::Empty)?;
+        if self.temperature <= 0.0 {
+            return Ok(scores.lowest(best));
         }
+        if self.top_k == 0 && !self.weighs() {
+            return Ok(self.draw_of_all(&scores, best, position));
+        }
+        let reach = if self.weighs() { FILTER_REACH } else { REACH };
+        let mut candidates = scores.from(best - reach * self.temperature);
+        self.cut(&mut candidates, best);
         Ok(self.draw(&candidates, best, position))
     }
 
+    /// Whether a filter looks at weights.
+    fn weighs(&self) -> bool {
+        self.top_p < 1.0 || self.min_p > 0.0
+    }
+
     /// Step 1.
-    fn penalise(&self, scores: &mut [f64], seen: &[u32]) -> Result<(), SampleError> {
-        let vocab = scores.len();
+    fn penalise<'a>(&self, logits: &'a [f32], seen: &[u32]) -> Result<Scores<'a>, SampleError> {
+        let vocab = logits.len();
         if let Some(&token) = seen.iter().find(|token| **token as usize >= vocab) {
             return Err(SampleError::UnknownToken { token, vocab });
         }
         if self.repetition_penalty.to_bits() == 1.0_f64.to_bits() {
-            return Ok(());
+            return Ok(Scores { logits: logits.into(), penalised: Vec::new() });
         }
-        let mut penalised = vec![false; vocab];
-        for index in seen.iter().map(|token| *token as usize) {
-            if !std::mem::replace(&mut penalised[index], true) {
-                let score = scores[index];
-                let positive = score > 0.0;
-                scores[index] = if positive {
-                    score / self.repetition_penalty
-                } else {
-                    score * self.repetition_penalty
-                };
+        let mut rest = logits.to_vec();
+        let mut penalised = Vec::new();
+        for &token in seen {
+            let logit = std::mem::replace(&mut rest[token as usize], f32::NEG_INFINITY);
+            if logit > f32::NEG_INFINITY {
+                let (score, penalty) = (f64::from(logit), self.repetition_penalty);
+                let score = if score > 0.0 { score / penalty } else { score * penalty };
+                penalised.push(Candidate { token, score });
             }
         }
-        Ok(())
+        Ok(Scores { logits: rest.into(), penalised })
     }
 
-    /// Steps 3 (its order) to 7. Without filters the order does not matter, so nothing is sorted.
+    /// Steps 4 to 7, and of step 3 the order where it matters.
     fn cut(&self, candidates: &mut Vec<Candidate>, best: f64) {
-        if self.top_k == 0 && self.top_p >= 1.0 && self.min_p <= 0.0 {
-            return;
-        }
-        candidates.sort_unstable_by(|left, right| {
+        let order = |left: &Candidate, right: &Candidate| {
             // Not `total_cmp`: a zero equals a negative zero here.
             let by_score = right.score.partial_cmp(&left.score).unwrap_or(Ordering::Equal);
             by_score.then(left.token.cmp(&right.token))
-        });
-        if self.top_k > 0 {
+        };
+        if (1..candidates.len()).contains(&self.top_k) {
+            candidates.select_nth_unstable_by(self.top_k - 1, order);
             candidates.truncate(self.top_k);
         }
+        if !self.weighs() {
+            return;
+        }
+        candidates.sort_unstable_by(order);
         let weight = |candidate: &Candidate| exp((candidate.score - best) / self.temperature);
         let weights: Vec<f64> = candidates.iter().map(weight).collect();
         if self.top_p < 1.0 {
@@ -207,22 +226,16 @@ impl Sampler {
         candidates.truncate(kept);
     }
 
-    /// Step 2's answer for a temperature of 0, else step 8. There is always a best candidate.
+    /// Step 8 over some tokens. There is always a best candidate.
     fn draw(&self, candidates: &[Candidate], best: f64, position: u32) -> u32 {
-        let mut chosen = (f64::NEG_INFINITY, u32::MAX);
+        let mut chosen = Chosen::default();
         for candidate in candidates {
-            let value = if self.temperature > 0.0 {
-                let noise = noise::gumbel(self.seed, position, candidate.token);
-                (candidate.score - best) / self.temperature + noise
-            } else {
-                candidate.score
-            };
-            let (greatest, token) = chosen;
-            if value > greatest || (value >= greatest && candidate.token < token) {
-                chosen = (value, candidate.token);
-            }
+            let (first, index) = draw::place(candidate.token);
+            let word = noise::word(&noise::words(self.seed, position, first), index);
+            let value = (candidate.score - best) / self.temperature + noise::gumbel(word);
+            chosen.offer(value, candidate.token);
         }
-        chosen.1
+        chosen.token
     }
 }
 

@@ -1,4 +1,4 @@
-//! Draws of `gumbel-1` as a second implementation, written from its page alone, gave them.
+//! Draws of `gumbel-2` as a second implementation, written from its page alone, gave them.
 
 use comity_protocol::sampler::{Sampler, Sampling};
 
@@ -16,7 +16,7 @@ fn logits(vocab: u32, salt: u32) -> Vec<f32> {
 
 #[test]
 fn draws_are_those_of_the_specification() {
-    let text = vectors::text("gumbel-1.txt");
+    let text = vectors::text("gumbel-2.txt");
     let draws: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("draw ")).collect();
     assert!(draws.len() >= 100, "draws are there");
     for line in draws {

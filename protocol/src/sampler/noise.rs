@@ -7,18 +7,32 @@ use super::math::ln;
 const ROUNDS: u32 = 10;
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-/// 2⁻⁵³: the distance of the least uniform number from 0, and of the greatest from 1.
-const HALF_STEP: f64 = f64::from_bits((1_023 - 53) << 52);
+/// 2⁻³³: the distance of the least uniform number from 0, and of the greatest from 1.
+const HALF_STEP: f64 = f64::from_bits((1_023 - 33) << 52);
+/// Words of one block of Philox, one for each of as many tokens.
+const WORDS: usize = 4;
+/// Blocks made together: side by side, so that the compiler makes them at once.
+const LANES: usize = 8;
+/// Tokens whose noise is made together.
+pub(super) const TOKENS: usize = WORDS * LANES;
 
-/// One block of Philox4x32-10.
-pub(super) const fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
-    let mut round = 0;
-    while round < ROUNDS {
-        let (high0, low0) = product(MULTIPLIERS[0], counter[0]);
-        let (high1, low1) = product(MULTIPLIERS[1], counter[2]);
-        counter = [high1 ^ counter[1] ^ key[0], low1, high0 ^ counter[3] ^ key[1], low0];
+/// One block of Philox4x32-10 for each lane: `counter[word][lane]`.
+pub(super) fn philox(
+    mut counter: [[u32; LANES]; WORDS],
+    mut key: [u32; 2],
+) -> [[u32; LANES]; WORDS] {
+    for _ in 0..ROUNDS {
+        let mut next = [[0; LANES]; WORDS];
+        for lane in 0..LANES {
+            let (high0, low0) = product(MULTIPLIERS[0], counter[0][lane]);
+            let (high1, low1) = product(MULTIPLIERS[1], counter[2][lane]);
+            next[0][lane] = high1 ^ counter[1][lane] ^ key[0];
+            next[1][lane] = low1;
+            next[2][lane] = high0 ^ counter[3][lane] ^ key[1];
+            next[3][lane] = low0;
+        }
+        counter = next;
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
-        round += 1;
     }
     counter
 }
@@ -29,19 +43,33 @@ const fn product(left: u32, right: u32) -> (u32, u32) {
     ((product >> 32) as u32, product as u32)
 }
 
-/// The uniform number in (0, 1) of `token` at `position`: an odd multiple of 2⁻⁵³.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "the halves of a seed; 53 bits are exact"
-)]
-pub(super) fn uniform(seed: u64, position: u32, token: u32) -> f64 {
-    let [low, high, ..] = philox([token, position, 0, 0], [seed as u32, (seed >> 32) as u32]);
-    let bits = (u64::from(high) << 32 | u64::from(low)) >> 12;
-    (2 * bits + 1) as f64 * HALF_STEP
+/// The words of [`TOKENS`] tokens from `first`, a multiple of as many, on: that of token
+/// `first + 4·lane + word` is `[word][lane]`.
+#[expect(clippy::cast_possible_truncation, reason = "the halves of a seed; few lanes")]
+pub(super) fn words(seed: u64, position: u32, first: u32) -> [[u32; LANES]; WORDS] {
+    let blocks = std::array::from_fn(|lane| first / WORDS as u32 + lane as u32);
+    let counter = [blocks, [position; LANES], [0; LANES], [0; LANES]];
+    philox(counter, [seed as u32, (seed >> 32) as u32])
 }
 
-/// The Gumbel noise of `token` at `position`.
-pub(super) fn gumbel(seed: u64, position: u32, token: u32) -> f64 {
-    -ln(-ln(uniform(seed, position, token)))
+/// The word of the token that is `index`th of those of [`words`].
+pub(super) const fn word(words: &[[u32; LANES]; WORDS], index: usize) -> u32 {
+    words[index % WORDS][index / WORDS]
+}
+
+/// The uniform number in (0, 1) of a token with this word: an odd multiple of 2⁻³³.
+pub(super) fn uniform(word: u32) -> f64 {
+    (2.0 * f64::from(word) + 1.0) * HALF_STEP
+}
+
+/// The Gumbel noise of a token with this word.
+pub(super) fn gumbel(word: u32) -> f64 {
+    -ln(-ln(uniform(word)))
+}
+
+/// A bound: the noise of a word that begins with this many ones is less.
+///
+/// `−ln(−ln u) < −ln(1 − u)`, and `1 − u > 2^−(ones + 1)`.
+pub(super) fn bound(ones: u32) -> f64 {
+    f64::from(ones + 1) * std::f64::consts::LN_2
 }

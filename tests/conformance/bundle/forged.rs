@@ -40,7 +40,7 @@ const RECEIPT: [(&str, Change<Receipt>, &str); 30] = [
     ("E_TILING", |r| r.stages.truncate(2), "receipt.stages"),
     ("E_TILING", |r| r.stages[1].blocks = BlockRange::new(2, 5).unwrap(), "receipt.stages"),
     ("E_MEMBER", |r| r.stages[1].peer = stranger(), "receipt.stages[1]"),
-    ("E_SAMPLER", |r| r.sampler = "gumbel-2".into(), "receipt.sampler"),
+    ("E_SAMPLER", |r| r.sampler = "gumbel-1".into(), "receipt.sampler"),
     ("E_COMMITMENT", |r| r.commitments.sampling = Digest::ZERO, "opening.sampling"),
     ("E_COMMITMENT", |r| r.commitments.prompt = Digest::ZERO, "opening.prompt"),
     ("E_COMMITMENT", |r| r.commitments.output = Digest::ZERO, "opening.output"),
