@@ -11,6 +11,7 @@ mod dial;
 mod endpoint;
 mod link;
 mod neighbours;
+mod path;
 mod stream;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -24,6 +25,7 @@ pub use contact::Contact;
 pub use dial::ConnectError;
 pub use endpoint::BindError;
 pub use link::{FrameReceiver, FrameSender, Link};
+pub use path::Path;
 pub use stream::StreamError;
 
 use super::{Admission, Plane, tls};
@@ -119,6 +121,12 @@ impl DataPlane {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.endpoint.open_connections()
+    }
+
+    /// What is known of the way to each neighbour there is a connection with, by the neighbour.
+    #[must_use]
+    pub fn paths(&self) -> Vec<(PeerKey, Path)> {
+        self.shared.neighbours.paths()
     }
 
     /// Opens a link to `peer` on the connection there is, else dials `addresses` in this order,

@@ -8,6 +8,8 @@ use std::{
 use comity_protocol::id::PeerKey;
 use quinn::Connection;
 
+use super::path::Path;
+
 /// Connections with one peer: each side may have dialed at the same moment, for two lanes.
 const CONNECTIONS_PER_PEER_MAX: usize = 4;
 
@@ -33,6 +35,15 @@ impl Neighbours {
         let peers = self.lock();
         let connections = &peers.get(peer)?.connections;
         connections.iter().rev().find(|connection| connection.close_reason().is_none()).cloned()
+    }
+
+    /// The way to each peer with a live connection, in order of their keys.
+    pub(super) fn paths(&self) -> Vec<(PeerKey, Path)> {
+        let peers: Vec<PeerKey> = self.lock().keys().copied().collect();
+        let live = |peer| Some((peer, Path::of(&self.live(&peer)?)));
+        let mut paths: Vec<_> = peers.into_iter().filter_map(live).collect();
+        paths.sort_unstable_by_key(|(peer, _)| *peer);
+        paths
     }
 
     /// The lock to hold while dialing `peer`.
