@@ -1,7 +1,7 @@
 //! A consortium in this process and a connection to its home. Not what is asked.
 
 use comity_client::{Client, Credentials, Finished, verify::verify};
-use comity_node::demo::{Demo, DemoSpec};
+use comity_node::demo::{DataPlace, Demo, DemoSpec};
 use comity_protocol::{
     receipt::Sampling,
     request::{Generate, Prompt},
@@ -21,7 +21,13 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
+    /// On loopback.
     pub(crate) async fn start(bench: &Bench, stages: u32) -> Self {
+        Self::start_at(bench, stages, Vec::new()).await
+    }
+
+    /// With data planes where `data` says.
+    pub(crate) async fn start_at(bench: &Bench, stages: u32, data: Vec<DataPlace>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let spec = DemoSpec {
             folder: folder.path().to_owned(),
@@ -32,6 +38,7 @@ impl Ring {
             policies: Vec::new(),
             draft_tokens: 0,
             draft_file: None,
+            data,
         };
         let demo = Demo::start(&spec).await.expect("the consortium starts");
         let home = &demo.nodes[0];

@@ -61,6 +61,18 @@ pub struct DemoSpec {
     pub draft_tokens: u32,
     /// GGUF file of home's draft model, if any.
     pub draft_file: Option<PathBuf>,
+    /// Where the nodes' data planes are, in their order; a node without an entry listens on any port
+    /// of loopback and says so to the others.
+    pub data: Vec<DataPlace>,
+}
+
+/// Where one node's data plane is, if others are to reach it by another address than its own.
+#[derive(Debug, Clone)]
+pub struct DataPlace {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where it says it is; empty stands for where it listens.
+    pub advertise: Vec<SocketAddr>,
 }
 
 /// Nodes that have found each other.
@@ -182,6 +194,8 @@ impl Demo {
         let cut = |index: u32| index * spec.block_count / spec.nodes;
         let blocks = BlockRange::new(cut(index), cut(index + 1))?;
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let place = spec.data.get(index as usize).cloned();
+        let place = place.unwrap_or(DataPlace { listen: any, advertise: Vec::new() });
         let setup = Setup {
             institution: Some(member.institution.id.clone()),
             data_dir: member.folder.clone(),
@@ -190,8 +204,8 @@ impl Demo {
             control_listen: vec![crate::net::control::loopback()],
             control_advertise: Vec::new(),
             control_peers: self.nodes.iter().flat_map(Node::control_addresses).collect(),
-            data_listen: any,
-            data_advertise: Vec::new(),
+            data_listen: place.listen,
+            data_advertise: place.advertise,
             client_listen: any,
             client_keys: HashSet::new(),
             models: vec![ModelSpec {

@@ -96,6 +96,7 @@ impl Swarm {
             policies,
             draft_tokens,
             draft_file,
+            data: Vec::new(),
         };
         Self { demo: Demo::start(&spec).await.unwrap(), folder }
     }
