@@ -2,13 +2,15 @@
 //!
 //! Real nodes in one process, each behind a relay of `comity-netsim` that others reach it by, so that
 //! every hop crosses one link. All parts run unless some are named:
-//! `cargo bench --bench links -- decode prefill streams shared`.
+//! `cargo bench --bench links -- decode prefill streams shared hops`.
 
 #[path = "links/ask.rs"]
 mod ask;
 #[path = "links/decode.rs"]
 mod decode;
 mod harness;
+#[path = "links/hops.rs"]
+mod hops;
 #[path = "links/load.rs"]
 mod load;
 #[path = "links/network.rs"]
@@ -54,5 +56,8 @@ async fn run() {
     }
     if wanted("shared") {
         shared::run(&bench).await;
+    }
+    if wanted("hops") {
+        hops::run().await;
     }
 }

@@ -103,7 +103,8 @@ fn free_port() -> SocketAddr {
     socket.local_addr().expect("it is bound")
 }
 
-fn scenario(nodes: &[SocketAddr], link: Link) -> Scenario {
+/// One link before each of `nodes`.
+pub(crate) fn scenario(nodes: &[SocketAddr], link: Link) -> Scenario {
     let way = format!(
         "delay_ms = {:?}\nrate_mbit = {RATE_MBIT:?}\nqueue_ms = {QUEUE_MS:?}\nloss = {:?}\n",
         link.round_trip / 2.0,
