@@ -49,10 +49,10 @@ pub(crate) const LAYERS: &[Layer] = &[
         places: &["node/src/net/data", "client/"],
     },
     Layer {
-        sentence: "`netsim::packet` alone sees quinn-proto.",
+        sentence: "`netsim::packet` and congestion control alone see quinn-proto.",
         names: &["quinn_proto"],
         scope: "",
-        places: &["netsim/src/packet"],
+        places: &["netsim/src/packet", "node/src/net/data/congestion"],
     },
     Layer {
         sentence: "Only `shard` sees candle.",

@@ -57,7 +57,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("libp2p-identity", &["node/Cargo.toml", "client/Cargo.toml"]),
     ("libp2p-tls", &["node/Cargo.toml", "client/Cargo.toml"]),
     ("libp2p", &["node/Cargo.toml"]),
-    ("quinn-proto", &["netsim/Cargo.toml"]),
+    ("quinn-proto", &["netsim/Cargo.toml", "node/Cargo.toml"]),
     ("quinn", &["node/Cargo.toml", "client/Cargo.toml"]),
     ("prost", &["protocol/Cargo.toml"]),
 ];

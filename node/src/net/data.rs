@@ -6,15 +6,20 @@
 
 mod accept;
 mod clients;
+mod congestion;
 mod contact;
 mod dial;
 mod endpoint;
 mod link;
 mod neighbours;
 mod path;
+mod repeat;
 mod stream;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicU32},
+};
 
 use comity_protocol::{id::PeerKey, refusal::Cause, signed::NodeKey};
 use tokio::sync::{broadcast, mpsc};
@@ -30,7 +35,9 @@ pub use stream::StreamError;
 
 use super::{Admission, Plane, tls};
 use contact::CONTACTS_CAPACITY;
+use link::Gauge;
 use neighbours::Neighbours;
+use repeat::Losses;
 
 /// Links opened by peers and not yet taken. More means the node is overloaded: they are reset.
 const INCOMING_CAPACITY: usize = 64;
@@ -66,6 +73,9 @@ struct Shared {
     address: SocketAddr,
     key: NodeKey,
     neighbours: Neighbours,
+    losses: Arc<Losses>,
+    /// Chunks sent so far, which gives each its turn.
+    chunks: Arc<AtomicU32>,
     admission: Admission,
     incoming: mpsc::Sender<Incoming>,
     contacts: broadcast::Sender<Contact>,
@@ -88,13 +98,17 @@ impl DataPlane {
     ) -> Result<(Self, mpsc::Receiver<Incoming>), BindError> {
         let tls = tls::server_config(&config.key, tls::STAGE_ALPN).map_err(BindError::Tls)?;
         let server = endpoint::server_config(tls, endpoint::stage_transport())?;
-        let (endpoint, address) = endpoint::bind(Plane::Data, config.listen, server)?;
+        let losses = Arc::new(Losses::default());
+        let repeating = Some(Arc::clone(&losses));
+        let (endpoint, address) = endpoint::bind(Plane::Data, config.listen, server, repeating)?;
         let (incoming, links) = mpsc::channel(INCOMING_CAPACITY);
         let shared = Arc::new(Shared {
             endpoint,
             address,
             key: config.key,
             neighbours: Neighbours::default(),
+            losses,
+            chunks: Arc::default(),
             admission,
             incoming,
             contacts: broadcast::channel(CONTACTS_CAPACITY).0,
@@ -146,6 +160,11 @@ impl DataPlane {
 }
 
 impl Shared {
+    fn gauge(&self, connection: &quinn::Connection) -> Gauge {
+        let (losses, chunks) = (Arc::clone(&self.losses), Arc::clone(&self.chunks));
+        Gauge { connection: connection.clone(), losses, chunks }
+    }
+
     fn tell(&self, contact: Contact) {
         // Nobody may be listening.
         let _ = self.contacts.send(contact);

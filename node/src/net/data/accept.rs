@@ -169,7 +169,9 @@ async fn serve(shared: Arc<Shared>, peer: PeerKey, connection: Connection) {
                 break Some(Cause::NotAdmitted);
             }
             streams = connection.accept_bi() => match streams {
-                Ok(streams) => deliver(&shared, peer, Link::new(peer, streams)),
+                Ok(streams) => {
+                    deliver(&shared, peer, Link::new(peer, shared.gauge(&connection), streams));
+                },
                 Err(error) => {
                     debug!(%error, "connection ended");
                     let another = shared.neighbours.live(&peer).is_some();
@@ -186,6 +188,7 @@ async fn serve(shared: Arc<Shared>, peer: PeerKey, connection: Connection) {
         close(&connection, cause);
     }
     shared.neighbours.sweep(&peer);
+    shared.losses.forget(connection.remote_address());
 }
 
 fn deliver(shared: &Shared, peer: PeerKey, link: Link) {

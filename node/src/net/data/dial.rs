@@ -110,7 +110,7 @@ pub(super) async fn open(
     }
     let connection = connection(shared, peer, addresses).await?;
     match timeout(STREAM_TIMEOUT, connection.open_bi()).await {
-        Ok(Ok(streams)) => Ok(Link::new(peer, streams)),
+        Ok(Ok(streams)) => Ok(Link::new(peer, shared.gauge(&connection), streams)),
         Ok(Err(source)) => Err(ConnectError::Lost { peer, source }),
         Err(_) => Err(ConnectError::NoStream(peer)),
     }

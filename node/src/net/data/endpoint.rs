@@ -6,12 +6,16 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use quinn::{
-    Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TokioRuntime, TransportConfig, VarInt,
-    congestion::CubicConfig,
+    AckFrequencyConfig, Endpoint, EndpointConfig, IdleTimeout, Runtime as _, ServerConfig,
+    TokioRuntime, TransportConfig, VarInt,
     crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig},
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::{
+    congestion::CongestionConfig,
+    repeat::{Losses, RepeatingSocket},
+};
 use crate::net::{Plane, tls::TlsError};
 
 /// Bytes a stream may have in flight: two prefill chunks of a wide model.
@@ -23,6 +27,9 @@ const CONNECTION_WINDOW: u32 = 64 << 20;
 const INITIAL_WINDOW: u64 = 256 << 10;
 /// Round trip assumed before it is measured: retransmits a lost first packet after 0.3 s, not 1 s.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
+/// How long a neighbour may keep an acknowledgement back. A lost packet with nothing behind it is sent
+/// again that much later than the round trip alone demands; the default is 25 ms.
+const ACK_DELAY: Duration = Duration::from_millis(5);
 /// Silence after which a node asks for a sign of life, and so how late a death may start to be
 /// noticed. One small packet a second for each neighbour.
 const NEIGHBOUR_KEEP_ALIVE: Duration = Duration::from_secs(1);
@@ -87,16 +94,18 @@ pub enum BindError {
 /// Transport parameters between nodes.
 pub(super) fn stage_transport() -> TransportConfig {
     let mut transport = common(STAGE_STREAMS_MAX, STREAM_WINDOW, CONNECTION_WINDOW);
-    let mut congestion = CubicConfig::default();
-    congestion.initial_window(INITIAL_WINDOW);
+    let mut acknowledging = AckFrequencyConfig::default();
+    acknowledging.max_ack_delay(Some(ACK_DELAY));
     transport
-        .congestion_controller_factory(Arc::new(congestion))
+        .congestion_controller_factory(Arc::new(CongestionConfig::new(INITIAL_WINDOW)))
+        .ack_frequency_config(Some(acknowledging))
         .initial_rtt(INITIAL_RTT)
         .keep_alive_interval(Some(NEIGHBOUR_KEEP_ALIVE))
         .max_idle_timeout(Some(idle(NEIGHBOUR_IDLE)))
         .send_window(u64::from(CONNECTION_WINDOW))
-        // Streams drain in turn, so that the oldest step arrives first.
-        .send_fairness(false);
+        // Without it a stream that has begun is sent to its end whatever has a higher priority;
+        // what keeps chunks from sharing is that each has a priority of its own.
+        .send_fairness(true);
     transport
 }
 
@@ -148,20 +157,26 @@ pub(super) fn client_config(
     Ok(config)
 }
 
-/// Binds the socket of `plane`; returns where it listens too.
+/// Binds the socket of `plane`, which repeats small bursts to neighbours of whom `losses` tells that
+/// their path loses packets; returns where it listens too.
 pub(super) fn bind(
     plane: Plane,
     address: SocketAddr,
     config: ServerConfig,
+    losses: Option<Arc<Losses>>,
 ) -> Result<(Endpoint, SocketAddr), BindError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { plane, address },
         _ => BindError::Address { plane, address, source },
     };
     let socket = socket(address).map_err(failed)?;
-    let endpoint =
-        Endpoint::new(EndpointConfig::default(), Some(config), socket, Arc::new(TokioRuntime))
-            .map_err(failed)?;
+    let mut socket = TokioRuntime.wrap_udp_socket(socket).map_err(failed)?;
+    if let Some(losses) = losses {
+        socket = Arc::new(RepeatingSocket::new(socket, losses));
+    }
+    let (defaults, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
+    let endpoint = Endpoint::new_with_abstract_socket(defaults, Some(config), socket, runtime)
+        .map_err(failed)?;
     let local = endpoint.local_addr().map_err(failed)?;
     Ok((endpoint, local))
 }

@@ -4,15 +4,30 @@
 //! bytes. How many follow is the receiver's own knowledge of the session, never a number from the
 //! peer.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
+};
+
 use bytes::Bytes;
 use comity_protocol::{
     id::PeerKey,
     limits::{FRAME_HEADER_BYTES_MAX, STEP_BYTES_MAX},
     refusal::Cause,
 };
-use quinn::{RecvStream, SendStream};
+use quinn::{Connection, RecvStream, SendStream};
 
-use super::stream::{Reader, StreamError, Writer};
+use super::{
+    repeat::Losses,
+    stream::{Reader, StreamError, Writer},
+};
+
+/// Bytes of a frame that goes before others: one row of the widest models. More is prefill, of which
+/// a chunk can wait for the tokens of those who read already.
+const SMALL_BYTES_MAX: usize = 128 << 10;
 
 /// A bidirectional stream to one peer.
 #[derive(Debug)]
@@ -23,8 +38,9 @@ pub struct Link {
 }
 
 impl Link {
-    pub(super) fn new(peer: PeerKey, (send, receive): (SendStream, RecvStream)) -> Self {
-        let sender = FrameSender { writer: Writer::new(send) };
+    pub(super) fn new(peer: PeerKey, gauge: Gauge, streams: (SendStream, RecvStream)) -> Self {
+        let (send, receive) = streams;
+        let sender = FrameSender { writer: Writer::new(send), gauge };
         let receiver = FrameReceiver { reader: Reader::new(receive) };
         Self { peer, sender, receiver }
     }
@@ -48,11 +64,40 @@ impl Link {
     }
 }
 
+/// The priority of a frame of so many bytes: rows go before chunks, chunks in their order.
+pub(super) fn priority(chunks: &AtomicU32, bytes: usize) -> i32 {
+    if bytes <= SMALL_BYTES_MAX {
+        return 1;
+    }
+    let turn = chunks.fetch_add(1, Ordering::Relaxed);
+    // Begins anew after 2^31 chunks, of which one then overtakes those that wait.
+    -i32::try_from(turn & 0x7fff_ffff).unwrap_or(i32::MAX)
+}
+
 /// The sending direction of a [`Link`]. Dropped unfinished, it resets the stream with
 /// [`Cause::Cancelled`].
 #[derive(Debug)]
 pub struct FrameSender {
     writer: Writer,
+    gauge: Gauge,
+}
+
+/// What one link has to know of the others: how their connection fares, and whose turn it is.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    pub(super) connection: Connection,
+    pub(super) losses: Arc<Losses>,
+    /// Chunks sent by this node so far.
+    pub(super) chunks: Arc<AtomicU32>,
+}
+
+impl Gauge {
+    /// Tells the socket whether the path loses packets.
+    fn read(&self) {
+        let path = self.connection.stats().path;
+        let peer = self.connection.remote_address();
+        self.losses.note(Instant::now(), peer, path.sent_packets, path.lost_packets);
+    }
 }
 
 impl FrameSender {
@@ -67,6 +112,8 @@ impl FrameSender {
         if tensor.len() > STEP_BYTES_MAX {
             return Err(StreamError::TooLong { max: STEP_BYTES_MAX, got: tensor.len() });
         }
+        self.gauge.read();
+        self.writer.prefer(priority(&self.gauge.chunks, header.len() + tensor.len()));
         self.writer.message(header, FRAME_HEADER_BYTES_MAX, tensor.clone()).await
     }
 

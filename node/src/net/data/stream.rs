@@ -202,6 +202,12 @@ impl Writer {
         Ok(())
     }
 
+    /// What is sent from now on goes before streams of the connection with a lower `priority`.
+    pub(super) fn prefer(&self, priority: i32) {
+        // Fails only if the stream is over already.
+        let _ = self.stream.set_priority(priority);
+    }
+
     /// Resolves when the peer stops the stream, took it whole after [`Self::finish`], or is gone.
     pub(super) async fn stopped(&self) -> StreamError {
         match self.stream.stopped().await {
