@@ -147,7 +147,7 @@ async fn drain(mut receiver: FrameReceiver) {
 pub(crate) async fn run() {
     say(&format!(
         "\nhops, ms one way of {:.1} that the path alone takes\n{:<44}{:>9}{:>9}{:>9}{:>9}{:>9}\
-         {:>13}",
+         {:>13}{:>6}",
         ROUND_TRIP / 2.0,
         "",
         "p50",
@@ -155,7 +155,8 @@ pub(crate) async fn run() {
         "p99",
         "most",
         "p99/p50",
-        "window, KiB"
+        "window, KiB",
+        "lost"
     ));
     for (bytes, loss, beside, hops) in CASES {
         let link = Link { round_trip: ROUND_TRIP, loss };
@@ -165,8 +166,9 @@ pub(crate) async fn run() {
         times.sort_by(f64::total_cmp);
         let at = |part: usize| times[(times.len() - 1) * part / 100] * 1e3;
         let window = results.iter().map(|(_, path)| path.window >> 10).min().unwrap_or(0);
+        let lost: u64 = results.iter().map(|(_, path)| path.lost).sum();
         say(&format!(
-            "{:<44}{:>9.1}{:>9.1}{:>9.1}{:>9.1}{:>9.2}{window:>13}",
+            "{:<44}{:>9.1}{:>9.1}{:>9.1}{:>9.1}{:>9.2}{window:>13}{lost:>6}",
             format!("{bytes} bytes, {} % loss, beside {beside:?}", loss * 100.0),
             at(50),
             at(90),

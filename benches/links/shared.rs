@@ -62,21 +62,21 @@ pub(crate) async fn run(bench: &Bench) {
         say(&format!(
             "{:<20}{:>12.1}{:>10.1}{:>10.1}{:>10.1}{:>32}",
             network.link.map_or_else(|| "no link".to_owned(), Link::name),
-            share(alone, 0.5),
-            share(during.clone(), 0.5),
-            share(during.clone(), 0.9),
-            share(during, 1.0),
+            share(alone, 50),
+            share(during.clone(), 50),
+            share(during.clone(), 90),
+            share(during, 100),
             format!("{:.0} ({:.0} to {:.0})", first.median, first.least, first.most),
         ));
         network.stop().await;
     }
 }
 
-/// The value that `part` of `seconds` do not pass, milliseconds.
-fn share(mut seconds: Vec<f64>, part: f64) -> f64 {
+/// The value that `percent` of `seconds` do not pass, milliseconds.
+fn share(mut seconds: Vec<f64>, percent: usize) -> f64 {
     seconds.sort_by(f64::total_cmp);
     let last = seconds.len().saturating_sub(1);
-    seconds.get((last as f64 * part).round() as usize).map_or(f64::NAN, |value| value * 1e3)
+    seconds.get(last * percent / 100).map_or(f64::NAN, |value| value * 1e3)
 }
 
 async fn both(network: &Network, text: &str) -> Sample {
