@@ -5,6 +5,7 @@ pub mod answer;
 mod bundle;
 mod home;
 mod link;
+mod outbox;
 mod stage;
 
 use std::{

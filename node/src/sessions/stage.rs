@@ -18,7 +18,7 @@ use futures::{
     stream::{FuturesOrdered, FuturesUnordered},
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::JoinSet,
     time::timeout_at,
 };
@@ -27,6 +27,7 @@ use tracing::{debug, info};
 use super::{
     Context, EVENT_CAPACITY, OpenLinkError,
     link::{Link, LinkError, LinkSender, Message},
+    outbox::{Outbox, Places},
 };
 use crate::executor::{Opening, PassError};
 
@@ -35,7 +36,8 @@ type Pass = Pin<Box<dyn Future<Output = Result<Hidden, PassError>> + Send>>;
 
 /// What the links bring.
 enum Event {
-    Upstream(Result<Message, LinkError>),
+    /// With the place that a step has on its way through this stage.
+    Upstream(Result<Message, LinkError>, OwnedSemaphorePermit),
     Downstream(Result<Message, LinkError>),
 }
 
@@ -110,7 +112,8 @@ struct Driver {
     /// Home's.
     institution: String,
     upstream: LinkSender,
-    downstream: Option<LinkSender>,
+    downstream: Option<Outbox>,
+    places: Places,
     events: mpsc::Receiver<Event>,
     events_sender: mpsc::Sender<Event>,
     /// One permit per step the machine can still take; the upstream reader spends them.
@@ -128,12 +131,15 @@ impl Driver {
         let Link { sender, mut receiver, .. } = upstream;
         let (sink, spent, row_bytes) =
             (events_sender.clone(), permits.clone(), machine.row_bytes());
+        let places = Places::new();
+        let free = places.free();
         readers.spawn(async move {
             while let Ok(permit) = spent.acquire().await {
                 permit.forget();
+                let Ok(place) = free.clone().acquire_owned().await else { break };
                 let message = receiver.receive(row_bytes).await;
                 let over = message.is_err();
-                if sink.send(Event::Upstream(message)).await.is_err() || over {
+                if sink.send(Event::Upstream(message, place)).await.is_err() || over {
                     break;
                 }
             }
@@ -145,6 +151,7 @@ impl Driver {
             institution,
             upstream: sender,
             downstream: None,
+            places,
             events,
             events_sender,
             permits,
@@ -176,8 +183,13 @@ impl Driver {
                 () = stop.cancelled() => Input::End(self.refusal(Cause::Shutdown, "the node stops")),
                 Some(result) = self.passes.next() => {
                     self.permits.add_permits(1);
+                    self.places.computed();
                     Input::Computed(result.map_err(|error| self.pass_refusal(&error)))
                 }
+                lost = flush(&mut self.downstream) => match lost {
+                    Ok(()) => continue,
+                    Err(_) => Input::DownstreamLost,
+                },
                 Some(input) = self.work.next() => input,
                 Some(event) = self.events.recv() => self.event(event),
                 () = sleep_until(due) => Input::Timeout,
@@ -190,24 +202,26 @@ impl Driver {
         }
         self.context.executor.close(self.model, self.session()).await;
         self.upstream.finish();
-        if let Some(downstream) = &mut self.downstream {
-            downstream.finish();
+        if let Some(downstream) = self.downstream {
+            downstream.finish(super::SEND_TIMEOUT).await;
         }
         self.readers.shutdown().await;
     }
 
-    fn event(&self, event: Event) -> Input {
+    fn event(&mut self, event: Event) -> Input {
         match event {
-            Event::Upstream(Ok((frame, hidden))) => {
-                if !matches!(frame, Frame::Step(_)) {
+            Event::Upstream(Ok((frame, hidden)), place) => {
+                if matches!(frame, Frame::Step(_)) {
+                    self.places.enter(place);
+                } else {
                     self.permits.add_permits(1);
                 }
                 Input::Upstream(frame, hidden)
             }
             Event::Downstream(Ok((frame, _))) => Input::Downstream(frame),
-            Event::Upstream(Err(LinkError::Lost)) => Input::UpstreamLost,
+            Event::Upstream(Err(LinkError::Lost), _) => Input::UpstreamLost,
             Event::Downstream(Err(LinkError::Lost)) => Input::DownstreamLost,
-            Event::Upstream(Err(LinkError::Violation(detail)))
+            Event::Upstream(Err(LinkError::Violation(detail)), _)
             | Event::Downstream(Err(LinkError::Violation(detail))) => {
                 Input::End(self.refusal(Cause::Violation, &detail))
             }
@@ -275,18 +289,16 @@ impl Driver {
     }
 
     async fn send_downstream(&mut self, frame: Frame, hidden: Option<Hidden>) -> Result<(), Input> {
-        let deadline = self.send_deadline();
         if self.downstream.is_none() {
             if matches!(frame, Frame::Refusal(_)) {
                 return Ok(());
             }
+            let deadline = self.send_deadline();
             self.connect(deadline).await.map_err(|error| self.unreachable(&error))?;
         }
-        let Some(sender) = &mut self.downstream else { return Ok(()) };
-        match timeout_at(deadline, sender.send(frame, hidden)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Input::DownstreamLost),
-        }
+        let place = if matches!(frame, Frame::Step(_)) { self.places.leave() } else { None };
+        let Some(outbox) = &mut self.downstream else { return Ok(()) };
+        outbox.send(frame, hidden, place).map_err(|_| Input::DownstreamLost)
     }
 
     async fn connect(&mut self, deadline: tokio::time::Instant) -> Result<(), OpenLinkError> {
@@ -295,7 +307,7 @@ impl Driver {
             .await
             .map_err(|_| OpenLinkError::Timeout(peer))??;
         let Link { sender, mut receiver, .. } = link;
-        self.downstream = Some(sender);
+        self.downstream = Some(Outbox::new(sender));
         let sink = self.events_sender.clone();
         self.readers.spawn(async move {
             loop {
@@ -331,6 +343,14 @@ enum Performed {
     Idle,
     Input(Input),
     Ended(Option<Refusal>),
+}
+
+/// Sends what waits; for ever if nothing does. Cancel-safe.
+async fn flush(outbox: &mut Option<Outbox>) -> Result<(), LinkError> {
+    match outbox {
+        Some(outbox) if outbox.is_busy() => outbox.flush().await,
+        _ => std::future::pending().await,
+    }
 }
 
 /// Sleeps until `due`; for ever without one.
