@@ -2,12 +2,14 @@
 //!
 //! Real nodes in one process, each behind a relay of `comity-netsim` that others reach it by, so that
 //! every hop crosses one link. All parts run unless some are named:
-//! `cargo bench --bench links -- decode prefill streams shared hops`.
+//! `cargo bench --bench links -- decode guesses prefill streams shared hops`.
 
 #[path = "links/ask.rs"]
 mod ask;
 #[path = "links/decode.rs"]
 mod decode;
+#[path = "links/guesses.rs"]
+mod guesses;
 mod harness;
 #[path = "links/hops.rs"]
 mod hops;
@@ -47,6 +49,9 @@ async fn run() {
     say(&format!("{STAGES} stages, {ROUNDS} rounds, medians (least to most)"));
     if wanted("decode") {
         decode::run(&bench).await;
+    }
+    if wanted("guesses") {
+        guesses::run(&bench).await;
     }
     if wanted("prefill") {
         prefill::run(&bench).await;

@@ -23,11 +23,16 @@ pub(crate) struct Ring {
 impl Ring {
     /// On loopback.
     pub(crate) async fn start(bench: &Bench, stages: u32) -> Self {
-        Self::start_at(bench, stages, Vec::new()).await
+        Self::start_at(bench, stages, Vec::new(), 0).await
     }
 
-    /// With data planes where `data` says.
-    pub(crate) async fn start_at(bench: &Bench, stages: u32, data: Vec<DataPlace>) -> Self {
+    /// With data planes where `data` says, home sending up to `draft_tokens` guesses with a token.
+    pub(crate) async fn start_at(
+        bench: &Bench,
+        stages: u32,
+        data: Vec<DataPlace>,
+        draft_tokens: u32,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let spec = DemoSpec {
             folder: folder.path().to_owned(),
@@ -36,7 +41,7 @@ impl Ring {
             block_count: bench.file.config().block_count,
             nodes: stages,
             policies: Vec::new(),
-            draft_tokens: 0,
+            draft_tokens,
             draft_file: None,
             data,
         };

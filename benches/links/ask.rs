@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use comity_client::{Event, Finished};
+use comity_protocol::request::Generate;
 use comity_shard::Tokenizer;
 
 use crate::{harness::Bench, ring::Ring};
@@ -39,14 +40,13 @@ impl Times {
 }
 
 /// Asks, tells `token` how many tokens there are whenever one came, and checks the proof.
-pub(crate) async fn ask(
-    ring: &Ring,
-    prompt: &str,
-    tokens: u32,
-    mut token: impl FnMut(usize),
-) -> Times {
+pub(crate) async fn ask(ring: &Ring, prompt: &str, tokens: u32, token: impl FnMut(usize)) -> Times {
+    ask_for(ring, ring.request(prompt, tokens), token).await
+}
+
+/// The same for any request.
+pub(crate) async fn ask_for(ring: &Ring, request: Generate, mut token: impl FnMut(usize)) -> Times {
     let begun = Instant::now();
-    let request = ring.request(prompt, tokens);
     let mut generation = ring.client.generate(request).await.expect("it is taken");
     let mut times = Vec::new();
     while let Some(event) = generation.next().await {

@@ -4,7 +4,8 @@
 //! Decode steps come first; what they leave of the budget goes to pieces of prefill steps, so that a
 //! decode step waits for one microbatch at most unless decode steps alone are more than fit. Shares
 //! are by positions: the institution that has had fewest comes next, and of its sessions the one
-//! that has.
+//! that has, but a step that has begun is finished first: prompts that take turns at every piece all
+//! end late.
 
 use std::collections::BTreeMap;
 
@@ -142,7 +143,8 @@ impl Microbatcher {
             let step = &self.waiting[**index];
             let positions = |share: Option<&Share>| share.map_or(0, |share| share.positions);
             let institution = positions(self.institutions.get(&step.institution));
-            (institution, positions(self.sessions.get(&step.session)), step.ticket)
+            let session = positions(self.sessions.get(&step.session));
+            (institution, step.done == 0, session, step.ticket)
         });
         next.map(|(place, _)| place)
     }

@@ -87,6 +87,15 @@ fn institutions_that_prefill_at_once_get_equal_shares() {
 }
 
 #[test]
+fn prompts_of_one_institution_end_one_after_another() {
+    let mut batcher = Microbatcher::default();
+    let prompts: Vec<_> = (0..4).map(|id| batcher.push("north", session(id), 128)).collect();
+    let ended: Vec<_> =
+        (0..8).map(|_| batcher.take().iter().filter(|piece| piece.last).count()).collect();
+    assert_eq!(ended, [0, 1, 0, 1, 0, 1, 0, 1], "{prompts:?}");
+}
+
+#[test]
 fn waiting_for_nothing_earns_no_claim() {
     let mut batcher = Microbatcher::default();
     batcher.push("late", session(200), 1);

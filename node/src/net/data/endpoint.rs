@@ -45,8 +45,9 @@ const CLIENT_KEEP_ALIVE: Duration = Duration::from_secs(5);
 const CLIENT_IDLE: Duration = Duration::from_secs(30);
 /// Links a peer may have open to us: its sessions' hops.
 const STAGE_STREAMS_MAX: u32 = 128;
-/// Requests a client may have open on one connection.
-const CLIENT_STREAMS_MAX: u32 = 16;
+/// Requests a client may have open on one connection; the next waits until some have ended, for QUIC
+/// gives places back an eighth at a time. A client may be a server for many people.
+const CLIENT_STREAMS_MAX: u32 = 128;
 /// Bytes a client may send ahead of our reading, per stream and per connection.
 const CLIENT_WINDOW: u32 = 1 << 20;
 /// Socket buffers, bytes: a burst arrives whole while the thread is at work elsewhere. The kernel
