@@ -84,6 +84,7 @@ listen = "127.0.0.1:0"
 file = "{Path(model).resolve()}"
 name = "{NAME}"
 blocks = {share}
+draft_tokens = 0
 '''
         (member / "comity.toml").write_text(config)
         log = member / "stderr"

@@ -16,6 +16,8 @@ pub(super) struct Pace {
     base: Option<f64>,
     step: f64,
     model: f64,
+    /// Whether the draft model has read the prompt.
+    warm: bool,
 }
 
 impl Pace {
@@ -35,8 +37,12 @@ impl Pace {
         self.step = (self.step + gain * guesses).max(0.0);
     }
 
+    /// The first draft tells nothing: most of its time went into reading the prompt.
     pub(super) fn observe_model(&mut self, guesses: usize, took: Duration) {
         let Ok(guesses) = u32::try_from(guesses) else { return };
+        if !std::mem::replace(&mut self.warm, true) {
+            return;
+        }
         if guesses > 0 {
             let each = took.as_secs_f64() / f64::from(guesses);
             let known = self.model > 0.0;
