@@ -18,8 +18,8 @@ use comity_shard::{Home, Shard};
 use tokio::sync::{mpsc, oneshot, watch};
 use worker::Worker;
 
-/// Passes that may wait in the queue, and as many again with the worker. Each session has at most a few under way, so this is about a hundred
-/// sessions; past it, callers wait in their own tasks.
+/// Passes that may wait in the queue, and as many again with the worker. Each session has at most a
+/// few under way, so this is about a hundred sessions; past it, callers wait in their own tasks.
 const QUEUE_CAPACITY: usize = 256;
 
 /// What one model needs on this node.

@@ -29,26 +29,6 @@ impl Home {
         }
     }
 
-    /// Starts feeding once the record is durable (promise P2) and the ring is closed.
-    pub(super) fn ready(
-        &mut self,
-        now: Timestamp,
-        durable: bool,
-        opened: bool,
-        outputs: &mut Vec<Output>,
-    ) {
-        let Phase::Opening { durable: was_durable, opened: was_opened } = &mut self.phase else {
-            return;
-        };
-        *was_durable |= durable;
-        *was_opened |= opened;
-        if *was_durable && *was_opened {
-            self.phase = Phase::Running;
-            self.due = now + STEP_TIMEOUT;
-            self.feed(now, outputs);
-        }
-    }
-
     fn step(
         &mut self,
         now: Timestamp,

@@ -52,6 +52,26 @@ impl Window {
 }
 
 impl Home {
+    /// Starts feeding once the record is durable (promise P2) and the ring is closed.
+    pub(super) fn ready(
+        &mut self,
+        now: Timestamp,
+        durable: bool,
+        opened: bool,
+        outputs: &mut Vec<Output>,
+    ) {
+        let Phase::Opening { durable: was_durable, opened: was_opened } = &mut self.phase else {
+            return;
+        };
+        *was_durable |= durable;
+        *was_opened |= opened;
+        if *was_durable && *was_opened {
+            self.phase = Phase::Running;
+            self.due = now + STEP_TIMEOUT;
+            self.feed(now, outputs);
+        }
+    }
+
     /// Has the next steps embedded, as far as the bounds allow.
     pub(super) fn feed(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         while matches!(self.phase, Phase::Running)
@@ -68,7 +88,10 @@ impl Home {
             let end = known.min(next + self.chunk());
             // Only the last known token's hidden state is worth a trip home.
             let returned = u32::from(end == known);
-            return next < known && self.send(end, returned, None, outputs);
+            if next < known {
+                self.send(end, returned, None, outputs);
+            }
+            return next < known;
         }
         let room = self.room();
         if next < known {
@@ -78,16 +101,20 @@ impl Home {
                     self.feed.drafting = Some(now);
                     let tokens = self.tokens.clone();
                     outputs.push(Output::Draft { start: known, most, tokens });
-                    true
                 }
             }
+            true
         } else {
             let windows = self.feed.awaited.len() + self.feed.embedding.len();
             if self.guesses.is_empty() || windows + self.returned.len() >= WINDOWS_MAX {
                 return false;
             }
             let further = self.speculator.further(&self.tokens, &self.guesses, room);
-            !further.is_empty() && self.send_window(now, further, outputs)
+            let any = !further.is_empty();
+            if any {
+                self.send_window(now, further, outputs);
+            }
+            any
         }
     }
 
@@ -109,19 +136,14 @@ impl Home {
     }
 
     /// Sends what is known and not sent, and `guesses` after it. All rows come back.
-    fn send_window(
-        &mut self,
-        now: Timestamp,
-        guesses: Vec<Guess>,
-        outputs: &mut Vec<Output>,
-    ) -> bool {
+    fn send_window(&mut self, now: Timestamp, guesses: Vec<Guess>, outputs: &mut Vec<Output>) {
         self.guesses.extend(guesses);
         let end = self.known() + u32::try_from(self.guesses.len()).unwrap_or(u32::MAX);
         let alone = self.feed.awaited.is_empty()
             && self.feed.embedding.is_empty()
             && self.returned.is_empty()
             && self.judged.is_none();
-        self.send(end, end - self.feed.next, alone.then_some(now), outputs)
+        self.send(end, end - self.feed.next, alone.then_some(now), outputs);
     }
 
     fn send(
@@ -130,7 +152,7 @@ impl Home {
         returned: u32,
         timed: Option<Timestamp>,
         outputs: &mut Vec<Output>,
-    ) -> bool {
+    ) {
         let start = self.feed.next;
         let known = self.tokens.iter().copied();
         let all = known.chain(self.guesses.iter().map(|guess| guess.token));
@@ -138,7 +160,6 @@ impl Home {
         outputs.push(Output::Embed { start, tokens });
         self.feed.next = end;
         self.feed.embedding.push_back(Window { start, end, returned, timed, stale: false });
-        true
     }
 
     pub(super) fn embedded(
