@@ -43,6 +43,8 @@ impl Ring {
             policies: Vec::new(),
             draft_tokens,
             draft_file: None,
+            // Benches ask the same again and again.
+            prefix_cache: false,
             data,
         };
         let demo = Demo::start(&spec).await.expect("the consortium starts");

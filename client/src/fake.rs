@@ -129,5 +129,6 @@ pub(crate) fn finished(text: &str) -> Finished {
         bundle: vec![9; 1_000].into(),
         first_token_ns: 5_000_000,
         decode_ns: 7_000_000,
+        cached_tokens: 0,
     }
 }

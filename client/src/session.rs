@@ -59,6 +59,8 @@ pub struct Finished {
     pub first_token: Duration,
     /// From the first token to the last.
     pub decode: Duration,
+    /// Prompt tokens that stages had not to compute: they had kept them of an earlier request.
+    pub cached_tokens: u32,
 }
 
 /// Why a request brought no end.

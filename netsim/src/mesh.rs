@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use comity_protocol::{
     block::BlockRange,
+    id::PrefixTag,
+    prefix::RowDigests,
     receipt::Sampling,
     session::{Frame, home::Ending},
     speculation::Drafts,
@@ -76,6 +78,9 @@ pub struct Scenario {
     pub paths: Vec<Path>,
     /// Token ids of the prompt.
     pub prompt: Vec<u32>,
+    /// Pages of the prompt that each stage kept of an earlier session. Home names them all, unless
+    /// nobody kept any.
+    pub kept: Vec<usize>,
     /// How the answer is drawn, and how long it is.
     pub sampling: Sampling,
     /// How long home's record of the opening takes to be durable.
@@ -97,16 +102,29 @@ pub struct Outcome {
     pub tokens: Vec<u32>,
     /// When home ended.
     pub ended: Instant,
-    /// Whether home sent a step before its record was durable.
+    /// Whether home sent anything made from the prompt before its record was durable.
     pub leaked: bool,
     /// When the last thing happened anywhere.
     pub quiet: Instant,
+    /// What each stage kept in the end.
+    pub kept: Vec<Option<Kept>>,
     /// Surviving stages that were opened and never ended.
     pub left: Vec<usize>,
     /// KV positions reserved and freed at surviving stages.
     pub kv: (u64, u64),
     /// Every delivery in order: time, receiver, bytes.
     pub trace: Vec<(Instant, usize, usize)>,
+}
+
+/// What one stage kept of the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Blocks it belongs to.
+    pub blocks: BlockRange,
+    /// Names of the pages.
+    pub prefix: Vec<PrefixTag>,
+    /// Digests of their positions' rows.
+    pub rows: Vec<RowDigests>,
 }
 
 /// Something a node learns.
@@ -226,6 +244,7 @@ fn drive(mut world: World, scenario: &Scenario) -> Result<Outcome, String> {
     Ok(Outcome {
         left: alive().filter(|stage| stage.is_open()).map(|stage| stage.index).collect(),
         kv: alive().fold((0, 0), |(r, f), stage| (r + stage.kv.0, f + stage.kv.1)),
+        kept: stages.iter().map(|stage| stage.kept.clone()).collect(),
         leaked: home.leaked,
         quiet: world.now,
         ending: home.ending,

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use comity_protocol::{block::BlockRange, sampler::Sampler, tensor::Hidden};
+use comity_protocol::{
+    block::BlockRange, id::Digest, prefix::RowDigests, sampler::Sampler, tensor::Hidden,
+};
 
 /// Elements of one row.
 pub const HIDDEN: usize = 8;
 /// Token ids.
 pub const VOCAB: u32 = 32;
 
-type Row = [f32; HIDDEN];
+/// Hidden state of one position.
+pub type Row = [f32; HIDDEN];
 
 /// KV cache of a range of blocks: each block's inputs by position.
 #[derive(Debug, Default)]
@@ -63,6 +66,25 @@ impl Cache {
             }
         }
     }
+}
+
+/// What crosses the boundaries of `blocks` for each of `tokens`: the rows received and sent.
+#[must_use]
+pub fn crossing(blocks: BlockRange, tokens: &[u32]) -> (Vec<Row>, Vec<Row>) {
+    let mut rows: Vec<Row> = tokens.iter().map(|token| embed(*token)).collect();
+    if let Ok(before) = BlockRange::new(0, blocks.start()) {
+        Cache::default().run(before, 0, &mut rows);
+    }
+    let received = rows.clone();
+    Cache::default().run(blocks, 0, &mut rows);
+    (received, rows)
+}
+
+/// What a stage remembers of a position's rows.
+#[must_use]
+pub fn digests(received: &Row, sent: &Row) -> RowDigests {
+    let digest = |row: &Row| Digest::of(row.map(f32::to_le_bytes).as_flattened());
+    RowDigests { input: digest(received), output: digest(sent) }
 }
 
 /// The answer, computed here and now by one cache.

@@ -135,6 +135,9 @@ pub struct ModelSection {
     /// As home: GGUF of a small model of the same vocabulary that guesses too.
     #[serde(default)]
     pub draft_file: Option<PathBuf>,
+    /// Whether KV cache of ended sessions is kept for later ones.
+    #[serde(default = "default_prefix_cache")]
+    pub prefix_cache: bool,
 }
 
 impl ModelSection {
@@ -266,6 +269,10 @@ const fn default_home() -> bool {
 
 const fn default_kv_budget_mib() -> u32 {
     KV_BUDGET_MIB
+}
+
+const fn default_prefix_cache() -> bool {
+    true
 }
 
 const fn default_draft_tokens() -> u32 {

@@ -61,6 +61,8 @@ pub struct DemoSpec {
     pub draft_tokens: u32,
     /// GGUF file of home's draft model, if any.
     pub draft_file: Option<PathBuf>,
+    /// Whether KV cache of ended sessions is kept for later ones.
+    pub prefix_cache: bool,
     /// Where the nodes' data planes are, in their order; a node without an entry listens on any port
     /// of loopback and says so to the others.
     pub data: Vec<DataPlace>,
@@ -216,6 +218,7 @@ impl Demo {
                 kv_budget: KV_BUDGET,
                 draft_tokens: spec.draft_tokens,
                 draft_file: spec.draft_file.clone(),
+                prefix_cache: spec.prefix_cache,
             }],
         };
         Node::spawn(setup)

@@ -10,9 +10,11 @@ use std::{collections::HashMap, sync::Arc, thread::JoinHandle};
 
 use comity_protocol::{
     block::BlockRange,
-    id::{Digest, SessionId},
+    id::{Digest, PrefixTag, SessionId},
+    prefix::{RowDigests, Scope},
     refusal::Cause,
     tensor::Hidden,
+    time::Timestamp,
 };
 use comity_shard::{Home, Shard};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -29,6 +31,8 @@ pub struct Model {
     pub shard: Option<Shard>,
     /// Embedding and head, if this node is home.
     pub home: Option<Arc<Home>>,
+    /// Whether the shard keeps KV cache for later sessions.
+    pub prefix_cache: bool,
 }
 
 /// Why a pass gave nothing.
@@ -48,6 +52,8 @@ pub struct Usage {
     pub weight_bytes: u64,
     /// Bytes of KV cache in use.
     pub kv_bytes: u64,
+    /// Bytes of KV cache kept for later sessions; they give way to sessions.
+    pub prefix_bytes: u64,
     /// Bytes of KV cache promised to sessions.
     pub kv_reserved: u64,
     /// Bytes of KV cache allowed.
@@ -79,14 +85,29 @@ pub struct Opening {
     pub blocks: BlockRange,
     /// Positions it may come to.
     pub positions_max: u32,
+    /// What is of use to it if the shard kept it.
+    pub prefix: Option<Prefix>,
+}
+
+/// First pages of a session's KV cache, as later sessions find them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prefix {
+    /// Where they may be found.
+    pub scope: Scope,
+    /// Their names.
+    pub tags: Vec<PrefixTag>,
+    /// When they are asked for, or kept.
+    pub now: Timestamp,
 }
 
 type Reply<T> = oneshot::Sender<Result<T, PassError>>;
 
 enum Pass {
-    Open { model: Digest, opening: Opening, reply: Reply<()> },
+    Open { model: Digest, opening: Opening, reply: Reply<Vec<RowDigests>> },
     Forward { model: Digest, session: SessionId, start: u32, hidden: Hidden, reply: Reply<Hidden> },
+    Keep { model: Digest, session: SessionId, prefix: Prefix, rows: Vec<RowDigests> },
     Close { model: Digest, session: SessionId },
+    Expire { now: Timestamp },
     Head { model: Digest, hidden: Hidden, reply: Reply<Vec<Vec<f32>>> },
 }
 
@@ -117,12 +138,17 @@ impl Executor {
         self.usage.clone()
     }
 
-    /// Reserves KV cache for a session. Cancel-safe: a reservation nobody waits for is closed by
-    /// the session's [`Self::close`].
+    /// Reserves KV cache for a session and puts into it what the shard kept of its prefix: returns
+    /// the digests of these positions' rows. Cancel-safe: a reservation nobody waits for is closed
+    /// by the session's [`Self::close`].
     ///
     /// # Errors
     /// [`PassError`] with `overloaded` if the budget is used up.
-    pub async fn open(&self, model: Digest, opening: Opening) -> Result<(), PassError> {
+    pub async fn open(
+        &self,
+        model: Digest,
+        opening: Opening,
+    ) -> Result<Vec<RowDigests>, PassError> {
         self.ask(|reply| Pass::Open { model, opening, reply }).await
     }
 
@@ -140,6 +166,24 @@ impl Executor {
         hidden: Hidden,
     ) -> Result<impl Future<Output = Result<Hidden, PassError>> + use<>, PassError> {
         self.queue(move |reply| Pass::Forward { model, session, start, hidden, reply }).await
+    }
+
+    /// Keeps the first pages of a session's KV cache for later sessions; the session goes on.
+    /// `rows`: digests of their positions' rows.
+    pub async fn keep(
+        &self,
+        model: Digest,
+        session: SessionId,
+        prefix: Prefix,
+        rows: Vec<RowDigests>,
+    ) {
+        // As with closing: the thread is gone only at shutdown.
+        let _ = self.queue.send(Pass::Keep { model, session, prefix, rows }).await;
+    }
+
+    /// Drops what was kept and not used for long.
+    pub async fn expire(&self, now: Timestamp) {
+        let _ = self.queue.send(Pass::Expire { now }).await;
     }
 
     /// Frees a session's KV cache; what it still has queued is dropped.

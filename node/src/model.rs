@@ -38,6 +38,8 @@ pub struct HomeModel {
     pub drafts: Drafts,
     /// The model that makes some of them.
     pub draft: Option<DraftModel>,
+    /// Whether stages may keep KV cache of its prompts for later ones.
+    pub prefix_cache: bool,
 }
 
 /// A small model of the same vocabulary, whole on this node, that guesses what a large one says.
@@ -68,6 +70,9 @@ pub struct ModelSpec {
     pub draft_tokens: u32,
     /// GGUF file of a draft model, if any.
     pub draft_file: Option<PathBuf>,
+    /// Whether KV cache of ended sessions is kept for later ones: as a stage, and as home by asking
+    /// stages to.
+    pub prefix_cache: bool,
 }
 
 /// Label of the executor's key for a draft model.
@@ -153,7 +158,8 @@ impl Models {
             model.manifest().map_err(|source| LoadModelError::Read { file: file(), source })?;
         let weights = |source| LoadModelError::Weights { file: file(), source };
         let digest = manifest.digest();
-        let mut loaded = Model { shard: None, home: None };
+        let prefix_cache = spec.prefix_cache;
+        let mut loaded = Model { shard: None, home: None, prefix_cache };
         if let Some(blocks) = spec.blocks {
             let mut shard = Shard::load(&model, blocks, &manifest).map_err(weights)?;
             shard.set_kv_budget(spec.kv_budget);
@@ -178,7 +184,8 @@ impl Models {
             };
             let drafts = Drafts { most: spec.draft_tokens, model: draft.is_some() };
             let manifest = Arc::new(manifest);
-            self.homes.insert(digest, HomeModel { name, manifest, tokenizer, home, drafts, draft });
+            let model = HomeModel { name, manifest, tokenizer, home, drafts, draft, prefix_cache };
+            self.homes.insert(digest, model);
         }
         self.loaded.insert(digest, loaded);
         Ok(())
@@ -205,7 +212,8 @@ impl Models {
         shard.set_kv_budget(spec.kv_budget);
         let home = Arc::new(Home::load(&model, &manifest).map_err(weights)?);
         let key = Digest::of_parts(&[DRAFT_KEY, &drafted.digest().0]);
-        self.loaded.insert(key, Model { shard: Some(shard), home: Some(home.clone()) });
+        let model = Model { shard: Some(shard), home: Some(home.clone()), prefix_cache: false };
+        self.loaded.insert(key, model);
         Ok(DraftModel { key, manifest: Arc::new(manifest), home })
     }
 }

@@ -2,6 +2,7 @@
 
 mod announcer;
 mod contacts;
+mod expiry;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -35,7 +36,7 @@ use crate::{
         control::{Control, ControlConfig, ControlError},
         data::{BindError, ClientPlane, DataConfig, DataPlane},
     },
-    sessions::{Context, GenerateError, Generation, SESSIONS_MAX},
+    sessions::{Context, GenerateError, Generation, Prefixes, SESSIONS_MAX},
     status,
     store::{Store, StoreError},
 };
@@ -212,6 +213,7 @@ impl Node {
             ledger: Ledger::new(key, charter, log.clone(), clock),
             serving: models.serving,
             homes: models.homes,
+            prefixes: Prefixes::new().map_err(|error| StartError::Task(error.into()))?,
             cancel: cancel.child_token(),
             tasks: tasks.clone(),
             slots: Arc::new(Semaphore::new(SESSIONS_MAX)),
@@ -227,6 +229,7 @@ impl Node {
         };
         let control_addresses = control.addresses();
         tasks.spawn(announcer::run(context.clone(), control, addresses, cancel.child_token()));
+        tasks.spawn(expiry::run(context.clone(), cancel.child_token()));
         let client_address = clients.local_address();
         info!(peer = %me.short(), client = %client_address, "node started");
         let store = Arc::new(store);

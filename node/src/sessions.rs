@@ -20,7 +20,7 @@ use comity_protocol::{
     refusal::{Cause, Refusal},
     session::{Frame, stage::Serving},
 };
-pub use home::{GenerateError, Generation};
+pub use home::{GenerateError, Generation, Prefixes};
 use link::{Link, LinkError};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
@@ -72,6 +72,8 @@ pub struct Context {
     pub serving: Vec<Serving>,
     /// Models this node can be home for, by manifest digest.
     pub homes: HashMap<Digest, HomeModel>,
+    /// What stages may hold of prompts this node is home for.
+    pub prefixes: Prefixes,
     /// Ends every session when cancelled.
     pub cancel: CancellationToken,
     /// Owns every session's task.
@@ -90,7 +92,8 @@ pub struct Context {
 #[derive(Debug)]
 pub struct Return {
     peer: PeerKey,
-    link: oneshot::Sender<Link>,
+    /// Takes the link and how many positions every stage holds.
+    link: oneshot::Sender<(Link, u32)>,
 }
 
 /// Why no link to a neighbour could be had.
@@ -141,15 +144,19 @@ impl Context {
         // The first frame has no tensor, so no shape is needed yet.
         let first = timeout(FIRST_FRAME_TIMEOUT, link.receiver.receive(0)).await;
         let refusal = match first {
-            Ok(Ok((Frame::Open(signed), _))) => match self.slots.clone().try_acquire_owned() {
-                Ok(_slot) => return stage::serve(self, link, signed).await,
-                Err(_) => Refusal::new(Cause::Overloaded, 0, "no session slot is free"),
-            },
-            Ok(Ok((Frame::Opened(session), _))) => match self.awaiting(session, &link) {
-                // A session that has just ended takes no link; dropping it tells the peer.
-                Ok(entry) => return drop(entry.link.send(link)),
-                Err(refusal) => refusal,
-            },
+            Ok(Ok((Frame::Open { signed, cached }, _))) => {
+                match self.slots.clone().try_acquire_owned() {
+                    Ok(_slot) => return stage::serve(self, link, signed, cached).await,
+                    Err(_) => Refusal::new(Cause::Overloaded, 0, "no session slot is free"),
+                }
+            }
+            Ok(Ok((Frame::Opened { session, cached }, _))) => {
+                match self.awaiting(session, &link) {
+                    // A session that has just ended takes no link; dropping it tells the peer.
+                    Ok(entry) => return drop(entry.link.send((link, cached))),
+                    Err(refusal) => refusal,
+                }
+            }
             Ok(Ok(_)) => Refusal::new(Cause::Violation, 0, "a stream starts with open"),
             Ok(Err(LinkError::Violation(detail))) => Refusal::new(Cause::Violation, 0, detail),
             Ok(Err(error)) => return debug!(%error, "stream without a session"),

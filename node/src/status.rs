@@ -49,6 +49,7 @@ pub async fn status(context: &Context) -> Value {
         "models": models,
         "weight_bytes": usage.weight_bytes,
         "kv_bytes": usage.kv_bytes,
+        "prefix_bytes": usage.prefix_bytes,
         "kv_budget_bytes": usage.kv_budget,
         "sessions": SESSIONS_MAX - context.slots.available_permits(),
     })

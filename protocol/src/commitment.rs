@@ -74,24 +74,29 @@ impl std::fmt::Debug for Salt {
 
 /// Running commitment to the rows that crossed one boundary, one per position.
 ///
-/// With `link(p)` = HMAC-SHA-256(salt, "row" ‖ 0 ‖ p as 4 little-endian bytes ‖ row bytes),
+/// With `link(p)` = HMAC-SHA-256(salt, "row" ‖ 0 ‖ p as 4 little-endian bytes ‖ SHA-256(row bytes)),
 /// `head(0)` is 32 zeros and `head(p + 1)` = SHA-256(`head(p)` ‖ `link(p)`). Both ends of a boundary
 /// see the same bytes, so a sender's output head equals the next receiver's input head exactly when
 /// nothing changed on the way. How the rows were cut into steps does not matter.
 ///
-/// Memory: 32 bytes per position; every head is kept, so cutting back costs nothing.
+/// The digests of rows stay with who saw the rows; they let a later session with another salt commit
+/// to rows that are no longer there.
+///
+/// Memory: 64 bytes per position; every head is kept, so cutting back costs nothing.
 #[derive(Debug, Clone)]
 pub struct Chain {
     salt: Salt,
     /// `heads[p]` covers positions `[0, p)`; never empty.
     heads: Vec<Digest>,
+    /// SHA-256 of each row; one fewer than heads.
+    rows: Vec<Digest>,
 }
 
 impl Chain {
     /// A chain over no positions.
     #[must_use]
     pub fn new(salt: Salt) -> Self {
-        Self { salt, heads: vec![Digest::ZERO] }
+        Self { salt, heads: vec![Digest::ZERO], rows: Vec::new() }
     }
 
     /// Takes `rows`, consecutive rows of `row_bytes` bytes from position `start` on; what was held
@@ -104,15 +109,29 @@ impl Chain {
         assert!(start <= self.positions(), "row {start} follows position {}", self.positions());
         assert!(row_bytes > 0 && rows.len().is_multiple_of(row_bytes), "rows are whole");
         self.truncate(start);
-        for (position, row) in (start..).zip(rows.chunks_exact(row_bytes)) {
-            let link = self.salt.commit_parts(ROW, &[&position.to_le_bytes(), row]);
+        self.extend(rows.chunks_exact(row_bytes).map(Digest::of));
+    }
+
+    /// Takes the rows that follow by their SHA-256.
+    pub fn extend(&mut self, rows: impl IntoIterator<Item = Digest>) {
+        for row in rows {
+            let position = self.positions().to_le_bytes();
+            let link = self.salt.commit_parts(ROW, &[&position, &row.0]);
             self.heads.push(Digest::of_parts(&[&self.head().0, &link.0]));
+            self.rows.push(row);
         }
     }
 
     /// Forgets `position` and all after it; nothing if it is not held.
     pub fn truncate(&mut self, position: u32) {
         self.heads.truncate((position as usize).saturating_add(1));
+        self.rows.truncate(position as usize);
+    }
+
+    /// SHA-256 of each row held.
+    #[must_use]
+    pub fn rows(&self) -> &[Digest] {
+        &self.rows
     }
 
     /// The commitment to all positions held.

@@ -1,4 +1,4 @@
-//! Fixed-size identifiers: digests, keys, peers, sessions. Not the keys that sign (`signed`).
+//! Fixed-size identifiers: digests, peers, sessions, prefixes. Not the keys that sign (`signed`).
 
 use std::fmt;
 
@@ -82,6 +82,11 @@ bytes_id!(
 bytes_id!(
     /// A session: 16 random bytes drawn by home.
     SessionId,
+    16
+);
+bytes_id!(
+    /// Names a page of tokens and all before it; see [`crate::prefix`].
+    PrefixTag,
     16
 );
 

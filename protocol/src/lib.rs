@@ -14,6 +14,7 @@ pub mod limits;
 pub mod manifest;
 pub mod microbatch;
 pub mod policy;
+pub mod prefix;
 pub mod receipt;
 pub mod refusal;
 pub mod request;

@@ -72,6 +72,10 @@ pub const MESSAGES_MAX: usize = 1_024;
 pub const STOPS_MAX: usize = 16;
 /// Bytes of one stop string.
 pub const STOP_BYTES_MAX: usize = 256;
+/// Pages of one prefix that home names: 32,768 tokens, and 18 KiB of a frame.
+pub const PREFIX_PAGES_MAX: usize = 1_024;
+/// How long a stage keeps what it computed for a prefix that no session uses.
+pub const PREFIX_IDLE_MAX: Duration = Duration::from_secs(600);
 /// Positions between two partial stage receipts.
 pub const RECEIPT_INTERVAL: u32 = 256;
 /// Default bound on the tokens of an answer.

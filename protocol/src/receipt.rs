@@ -87,6 +87,9 @@ pub struct StageReceipt {
     pub started_at: Timestamp,
     /// When it was signed.
     pub signed_at: Timestamp,
+    /// First positions that were not computed for this session but taken from what an earlier one
+    /// of the same home left; at most `positions`.
+    pub cached: u32,
 }
 
 /// What home records, durably, before a prompt-derived byte leaves it.

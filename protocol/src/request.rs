@@ -129,6 +129,8 @@ pub struct Finished {
     pub first_token_ns: u64,
     /// From the first token to the last, nanoseconds.
     pub decode_ns: u64,
+    /// Prompt tokens that stages had not to compute: they had kept them of an earlier request.
+    pub cached_tokens: u32,
 }
 
 /// The request was not taken.

@@ -6,6 +6,7 @@ use comity_protocol::{
     block::BlockRange,
     commitment::Salt,
     directory::Hello,
+    id::PrefixTag,
     receipt::{Acknowledgement, FinishReason},
     refusal::{Cause, Refusal},
     request::{
@@ -76,6 +77,7 @@ fn open(story: &Story) -> Open {
         salt: Salt::new([0x5A; 32]),
         deadline: later(1_900),
         numeric_class: story.receipt.numeric_class.clone(),
+        prefix: vec![PrefixTag([7; 16]), PrefixTag([8; 16])],
     }
 }
 
@@ -114,10 +116,13 @@ fn session(story: &Story, samples: &mut Vec<Sample>) {
     let refusal = Refusal::new(Cause::PositionMismatch, 1, "step at 9 follows position 7");
     samples.extend([
         Sample::new("open", &open(story)),
-        Sample::new("frame_open", &Frame::Open(signed_open)),
-        Sample::new("frame_opened", &Frame::Opened(story.receipt.session)),
+        Sample::new("frame_open", &Frame::Open { signed: signed_open, cached: 32 }),
+        Sample::new("frame_opened", &Frame::Opened { session: story.receipt.session, cached: 32 }),
         Sample::new("frame_step", &Frame::Step(step)),
-        Sample::new("frame_close", &Frame::Close(Close { positions: 6, receipts })),
+        Sample::new(
+            "frame_close",
+            &Frame::Close(Close { positions: 6, receipts, prefix: vec![PrefixTag([7; 16])] }),
+        ),
         Sample::new("frame_refusal", &Frame::Refusal(refusal)),
     ]);
 }
@@ -142,6 +147,7 @@ fn client(story: &Story, samples: &mut Vec<Sample>) {
         bundle: b"bundle".to_vec().into(),
         first_token_ns: 1_000_000,
         decode_ns: 2_000_000,
+        cached_tokens: 64,
     };
     let refused = Refused { cause: Cause::Limit, detail: "temperature: out of range".into() };
     let status = ClientRequest { kind: RequestKind::Status, token: String::new() };

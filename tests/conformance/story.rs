@@ -202,6 +202,7 @@ impl Story {
             sequence: 8,
             started_at: later(101),
             signed_at: later(103),
+            cached: 4,
         };
         let stages = receipt.stages.iter().enumerate().map(stage).collect();
         let rosters = rosters.collect();

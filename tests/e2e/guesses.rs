@@ -43,6 +43,7 @@ fn a_draft_model_of_another_vocabulary_is_refused() {
         kv_budget: 1 << 20,
         draft_tokens: 4,
         draft_file: Some(other.clone()),
+        prefix_cache: true,
     };
     let refused = Models::load(&[spec]).unwrap_err();
     assert!(matches!(

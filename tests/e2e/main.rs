@@ -7,6 +7,7 @@ mod exact;
 mod faults;
 mod guesses;
 mod policy;
+mod prefixes;
 mod rogue;
 mod rogues;
 mod strangers;

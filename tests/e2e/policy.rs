@@ -54,7 +54,7 @@ async fn a_request_goes_round_a_node_that_its_policy_excludes() {
     // Without the policy it is the one that is asked.
     let unrestricted = swarm.home().generate(request("the cat", 4)).await.unwrap();
     let mut wire = excluded.accept(swarm.home()).await;
-    assert!(matches!(wire.next().await.0, Frame::Open(_)));
+    assert!(matches!(wire.next().await.0, Frame::Open { .. }));
     drop(unrestricted);
     excluded.leave();
     swarm.shutdown().await;

@@ -159,8 +159,10 @@ impl Rogue {
             salt: Salt::new([5; 32]),
             deadline: Clock::start().now() + Duration::from_secs(60),
             numeric_class: serving.numeric_class.clone(),
+            prefix: Vec::new(),
         };
-        Frame::Open(self.key.sign(Domain::OPEN, &swarm.demo.genesis, &open).unwrap())
+        let signed = self.key.sign(Domain::OPEN, &swarm.demo.genesis, &open).unwrap();
+        Frame::Open { signed, cached: 0 }
     }
 
     /// Closes its connections.

@@ -77,8 +77,8 @@ async fn frames_for_sessions_of_others_or_of_nobody_are_refused_and_change_nothi
     // The ring of a session that has one, a ring nobody waits for, and frames of no session.
     let step = Step { positions: 1, returned: 1, ..Step::default() };
     let frames = [
-        (Frame::Opened(honest.session), Cause::Cancelled),
-        (Frame::Opened(SessionId([9; 16])), Cause::Cancelled),
+        (Frame::Opened { session: honest.session, cached: 0 }, Cause::Cancelled),
+        (Frame::Opened { session: SessionId([9; 16]), cached: 0 }, Cause::Cancelled),
         (Frame::Step(step), Cause::Violation),
         (Frame::Close(Close::default()), Cause::Violation),
     ];
@@ -106,9 +106,10 @@ async fn a_last_stage_that_returns_an_old_step_is_blamed_and_no_token_is_repeate
     let generation = home.generate(asked).await.unwrap();
 
     let mut upstream = rogue.accept(second).await;
-    assert!(matches!(upstream.next().await.0, Frame::Open(_)));
+    assert!(matches!(upstream.next().await.0, Frame::Open { .. }));
     let waiting = home.context().returns.lock().unwrap().keys().copied().next();
-    let opened = Frame::Opened(waiting.expect("home waits for the ring"));
+    let session = waiting.expect("home waits for the ring");
+    let opened = Frame::Opened { session, cached: 0 };
     // Another member cannot close it in the last stage's place, nor keep that from closing it.
     let link = second.context().data.open(home.peer(), &[home.data_address()]).await.unwrap();
     let mut usurper = Wire::new(link, home);
@@ -155,7 +156,7 @@ async fn a_step_after_a_replayed_one_does_not_find_the_cache_it_had() {
     let mut wire = rogue.dial(last).await;
     wire.send(rogue.opening(&swarm, session, route)).await;
     let mut ring = rogue.accept(last).await;
-    assert_eq!(ring.next().await.0, Frame::Opened(session));
+    assert_eq!(ring.next().await.0, Frame::Opened { session, cached: 0 });
 
     let width = last.context().serving[0].manifest.hidden_bytes() / size_of::<f32>();
     let row = |value: f32| {

@@ -49,7 +49,7 @@ async fn a_member_that_sends_rubbish_is_refused_and_others_are_served_on() {
     let frames = [
         Frame::Step(step).encode(),
         Frame::Close(Close::default()).encode(),
-        Frame::Opened(comity_protocol::id::SessionId([1; 16])).encode(),
+        Frame::Opened { session: comity_protocol::id::SessionId([1; 16]), cached: 0 }.encode(),
         b"no frame at all".to_vec(),
         vec![0xff; 90_000],
     ];

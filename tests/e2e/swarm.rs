@@ -37,12 +37,20 @@ struct Setup {
     policies: Vec<Policy>,
     draft_tokens: u32,
     draft_file: Option<PathBuf>,
+    prefix_cache: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let (model, policies) = (PathBuf::new(), Vec::new());
-        Self { model, nodes: 1, policies, draft_tokens: DRAFTS_MAX, draft_file: None }
+        Self {
+            model,
+            nodes: 1,
+            policies,
+            draft_tokens: DRAFTS_MAX,
+            draft_file: None,
+            prefix_cache: true,
+        }
     }
 }
 
@@ -78,6 +86,15 @@ impl Swarm {
         Self::start(folder, setup).await
     }
 
+    /// `nodes` nodes that keep nothing of ended sessions.
+    pub(crate) async fn forgetting(nodes: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("model.gguf");
+        fixture::write_llama(&model, 1).unwrap();
+        let setup = Setup { model, nodes, prefix_cache: false, ..Setup::default() };
+        Self::start(folder, setup).await
+    }
+
     /// `nodes` nodes that split the model in `file`.
     pub(crate) async fn of_file(file: PathBuf, nodes: u32) -> Self {
         let setup = Setup { model: file, nodes, ..Setup::default() };
@@ -85,7 +102,7 @@ impl Swarm {
     }
 
     async fn start(folder: tempfile::TempDir, setup: Setup) -> Self {
-        let Setup { model, nodes, policies, draft_tokens, draft_file } = setup;
+        let Setup { model, nodes, policies, draft_tokens, draft_file, prefix_cache } = setup;
         let block_count = comity_shard::ModelFile::open(&model).unwrap().config().block_count;
         let spec = DemoSpec {
             folder: folder.path().to_owned(),
@@ -96,6 +113,7 @@ impl Swarm {
             policies,
             draft_tokens,
             draft_file,
+            prefix_cache,
             data: Vec::new(),
         };
         Self { demo: Demo::start(&spec).await.unwrap(), folder }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use comity_netsim::{
     clock::Instant,
     link::Path,
-    mesh::{Fault, Outcome, Scenario, run},
+    mesh::{Fault, Kept, Outcome, Scenario, run},
     model,
     random::Random,
 };
 use comity_protocol::{
-    block::BlockRange, receipt::Sampling, refusal::Cause, sampler::Sampler, speculation::Drafts,
+    block::BlockRange, prefix, receipt::Sampling, refusal::Cause, sampler::Sampler,
+    speculation::Drafts,
 };
 
 const SEEDS: u64 = 400;
@@ -42,7 +43,11 @@ fn scenario(seed: u64) -> Scenario {
             retransmission: Duration::from_millis(200),
         })
         .collect();
-    let prompt = (0..=below(300)).map(|_| below(model::VOCAB)).collect();
+    let prompt: Vec<_> = (0..=below(300)).map(|_| below(model::VOCAB)).collect();
+    // The last token is always sent: what follows it is asked for.
+    let pages = u32::try_from(prefix::whole_pages(length(&prompt) - 1)).expect("few");
+    let keeps = below(3) > 0;
+    let kept = (0..count).map(|_| if keeps { below(pages + 1) as usize } else { 0 }).collect();
     let temperature = if below(2) == 0 { 0 } else { 800_000 };
     let sampling = Sampling { temperature, seed, max_tokens: 1 + below(40), ..Sampling::default() };
     let stage = below(count) as usize;
@@ -65,7 +70,11 @@ fn scenario(seed: u64) -> Scenario {
     };
     let drafts = Drafts { most: below(3) * 7, model: below(2) == 1 };
     let draft_skill = below(101);
-    Scenario { seed, stages, paths, prompt, sampling, storage, drafts, draft_skill, fault }
+    Scenario { seed, stages, paths, prompt, kept, sampling, storage, drafts, draft_skill, fault }
+}
+
+fn length(tokens: &[u32]) -> u32 {
+    u32::try_from(tokens.len()).expect("a short text")
 }
 
 fn check(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
@@ -80,6 +89,9 @@ fn check(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
     require(!outcome.leaked, "P2: a step left home before its record was durable")?;
     require(outcome.left.is_empty(), "a stage never ended")?;
     require(outcome.kv.0 == outcome.kv.1, "KV was not freed")?;
+    let text = [scenario.prompt.as_slice(), &right].concat();
+    let honest = outcome.kept.iter().flatten().all(|kept| is_of(kept, &text));
+    require(honest, "a stage kept what is not of this text")?;
     require(outcome.quiet <= QUIET, "something went on after the deadline")?;
     let Some(ending) = &outcome.ending else {
         let gone = matches!(scenario.fault, Some(Fault::HomeDie(_) | Fault::HomeStall(_)));
@@ -95,9 +107,23 @@ fn check(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
         return require(near, "the refusal names neither the culprit nor who found it");
     }
     require(outcome.tokens == right, "tokens are missing")?;
+    let cached = prefix::positions(scenario.kept.iter().copied().min().unwrap_or(0));
+    require(ending.cached == cached, "what all stages held was computed again")?;
+    let pages = prefix::whole_pages(length(&text) - 1);
+    let kept = |kept: &Option<Kept>| kept.as_ref().is_some_and(|kept| kept.prefix == ending.kept);
+    require(ending.kept.len() == pages, "pages were not named")?;
+    require(outcome.kept.iter().all(kept), "a stage did not keep what was named")?;
     require(ending.receipts.len() == scenario.stages.len(), "a receipt is missing")?;
     require(ending.unsigned_stages.is_empty(), "a stage's span is unsigned")?;
     require(!matches!(scenario.fault, Some(Fault::Receipt(_))), "a false receipt passed")
+}
+
+/// Whether `kept` is what `text` makes of its blocks.
+fn is_of(kept: &Kept, text: &[u32]) -> bool {
+    let end = prefix::positions(kept.prefix.len()) as usize;
+    let (received, sent) = model::crossing(kept.blocks, &text[..end]);
+    let rows = received.iter().zip(&sent).map(|(input, output)| model::digests(input, output));
+    rows.eq(kept.rows.iter().copied())
 }
 
 /// The cause that a fault must have, and the culprit if it is a stage that lies.
@@ -116,17 +142,20 @@ fn expected(fault: Fault) -> (Cause, Option<u32>) {
 
 #[test]
 fn every_session_gives_the_right_tokens_or_a_typed_refusal() {
-    let (mut whole, mut refused) = (0, 0);
+    let (mut whole, mut refused, mut cached) = (0, 0, 0);
     for seed in 0..SEEDS {
         let scenario = scenario(seed);
         let outcome = run(&scenario).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         if let Err(error) = check(&scenario, &outcome) {
             panic!("seed {seed}: {error}\n{scenario:?}");
         }
-        let failed = outcome.ending.is_some_and(|ending| ending.refusal.is_some());
+        let Some(ending) = outcome.ending else { continue };
+        let failed = ending.refusal.is_some();
+        cached += u64::from(!failed && ending.cached > 0);
         *if failed { &mut refused } else { &mut whole } += 1;
     }
     assert!(whole > SEEDS / 5 && refused > SEEDS / 5, "{whole} whole, {refused} refused");
+    assert!(cached > SEEDS / 20, "{cached} sessions found a prefix");
 }
 
 #[test]
@@ -148,6 +177,7 @@ fn what_stages_signed_on_the_way_outlives_a_broken_session() {
     scenario.prompt = (0..300).map(|position| position % model::VOCAB).collect();
     scenario.sampling.max_tokens = 20;
     scenario.drafts = Drafts::default();
+    scenario.kept = vec![0; 2];
     scenario.fault = Some(Fault::NotFinite(1, 2));
     let outcome = run(&scenario).unwrap();
     check(&scenario, &outcome).unwrap();

@@ -85,6 +85,7 @@ file = "{Path(model).resolve()}"
 name = "{NAME}"
 blocks = {share}
 draft_tokens = 0
+prefix_cache = false
 '''
         (member / "comity.toml").write_text(config)
         log = member / "stderr"

@@ -86,6 +86,7 @@ impl Progress {
             bundle: finished.bundle,
             first_token: Duration::from_nanos(finished.first_token_ns),
             decode: Duration::from_nanos(finished.decode_ns),
+            cached_tokens: finished.cached_tokens,
         });
         Ok(())
     }

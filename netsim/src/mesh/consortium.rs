@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use comity_protocol::{
+    commitment::Salt,
     directory::Member,
     id::{Digest, PeerKey},
     manifest::Manifest,
+    policy::Policy,
+    prefix::PrefixKey,
     roster::Role,
     signed::NodeKey,
 };
@@ -50,4 +53,9 @@ pub(super) fn manifest() -> Manifest {
         chat_template: Digest([5; 32]),
         config: Digest([6; 32]),
     }
+}
+
+/// Home's names for pages of prompts.
+pub(super) fn prefix_key() -> PrefixKey {
+    PrefixKey::new(&Salt::new([9; 32]), &manifest().digest(), &Policy::open(Policy::OPEN))
 }

@@ -11,7 +11,7 @@ use comity_protocol::{
     route::RouteStage,
     sampler::Sampler,
     session::{
-        Open,
+        Frame, Open,
         home::{Ending, Home, Input, Output, Request},
     },
     signed::Domain,
@@ -19,7 +19,7 @@ use comity_protocol::{
 
 use super::{
     Event, Message, Scenario, World,
-    consortium::{BLOCKS, CHARTER, CLASS, key, manifest},
+    consortium::{BLOCKS, CHARTER, CLASS, key, manifest, prefix_key},
 };
 use crate::{clock::Instant, event::Ticket, model, random::Random};
 
@@ -37,7 +37,7 @@ pub(super) struct HomeNode {
     storage: Duration,
     durable: bool,
     silent: bool,
-    /// Whether a step left before the record was durable.
+    /// Whether a step or names of pages left before the record was durable.
     pub(super) leaked: bool,
     timer: Option<Ticket>,
     pub(super) ending: Option<Box<Ending>>,
@@ -73,15 +73,20 @@ impl HomeNode {
         let stages = scenario.stages.iter().enumerate();
         let stages = stages
             .map(|(index, blocks)| RouteStage { peer: key(index + 1).public(), blocks: *blocks });
+        let policy = Policy::open(Policy::OPEN);
+        let prefix_key = prefix_key();
+        let mut prefix = prefix_key.tags(&scenario.prompt);
+        prefix.truncate(scenario.kept.iter().copied().max().unwrap_or(0));
         let open = Open {
             session: SessionId([7; 16]),
             manifest: manifest.digest(),
             stages: stages.collect(),
             positions_max: manifest.context_length,
-            policy: Policy::open(Policy::OPEN),
+            policy,
             salt: Salt::new([8; 32]),
             deadline: world.now.timestamp() + DEADLINE,
             numeric_class: CLASS.into(),
+            prefix,
         };
         let signed =
             key(0).sign(Domain::OPEN, &CHARTER, &open).map_err(|error| error.to_string())?;
@@ -95,6 +100,7 @@ impl HomeNode {
             ends: Vec::new(),
             row_bytes: manifest.hidden_bytes(),
             drafts: scenario.drafts,
+            prefix_key: Some(prefix_key),
         };
         let mut outputs = Vec::new();
         let machine = Home::new(world.now.timestamp(), request, &mut outputs);
@@ -171,8 +177,9 @@ impl HomeNode {
                 }
                 Output::First(frame, rows) => {
                     let sent = world.send(0, false, &frame, rows.as_ref());
+                    let names = matches!(frame, Frame::Open { cached, .. } if cached > 0);
+                    self.leaked |= !self.durable && (names || rows.is_some());
                     if rows.is_some() {
-                        self.leaked |= !self.durable;
                         world.queue.push(sent, Event::Home(Input::Sent));
                     }
                 }

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use comity_protocol::{
     id::Digest,
+    prefix::{RowDigests, positions},
     receipt::StageReceipt,
     refusal::{Cause, Refusal},
     session::{
@@ -15,13 +16,13 @@ use comity_protocol::{
 };
 
 use super::{
-    Event, Fault, Message, Scenario, World,
+    Event, Fault, Kept, Message, Scenario, World,
     consortium::{CHARTER, CLASS, key, manifest, member},
 };
 use crate::{
     clock::Instant,
     event::Ticket,
-    model::{self, Cache, HIDDEN},
+    model::{self, Cache, HIDDEN, Row},
 };
 
 /// One step, one signature, one reservation.
@@ -43,12 +44,16 @@ pub(super) struct StageNode {
     reserved: u64,
     /// Positions reserved and freed.
     pub(super) kv: (u64, u64),
+    /// Rows that crossed its boundaries in an earlier session: what it kept of the prompt.
+    held: (Vec<Row>, Vec<Row>),
+    pub(super) kept: Option<Kept>,
 }
 
 impl StageNode {
     pub(super) fn new(index: usize, scenario: &Scenario) -> Self {
         let manifest = manifest();
         let (digest, blocks) = (manifest.digest(), scenario.stages[index]);
+        let held = positions(scenario.kept[index]) as usize;
         Self {
             index,
             serving: Serving { manifest, digest, blocks, numeric_class: CLASS.into() },
@@ -63,6 +68,8 @@ impl StageNode {
             sequence: 0,
             reserved: 0,
             kv: (0, 0),
+            held: model::crossing(blocks, &scenario.prompt[..held]),
+            kept: None,
         }
     }
 
@@ -113,7 +120,9 @@ impl StageNode {
             }
             let Some(message) = self.inbox.pop_front() else { return };
             match (&self.machine, message) {
-                (None, Some((Frame::Open(signed), None))) => self.admit(world, signed),
+                (None, Some((Frame::Open { signed, cached }, None))) => {
+                    self.admit(world, signed, cached);
+                }
                 (None, _) => {}
                 (Some(_), None) => self.advance(world, Input::UpstreamLost),
                 (Some(_), Some((frame, rows))) => {
@@ -123,7 +132,7 @@ impl StageNode {
         }
     }
 
-    fn admit(&mut self, world: &mut World, signed: Signed) {
+    fn admit(&mut self, world: &mut World, signed: Signed, cached: u32) {
         let admission = Admission {
             charter: CHARTER,
             me: key(self.index + 1).public(),
@@ -132,7 +141,7 @@ impl StageNode {
             serving: std::slice::from_ref(&self.serving),
         };
         let mut outputs = Vec::new();
-        match Stage::admit(world.now.timestamp(), signed, &admission, &mut outputs) {
+        match Stage::admit(world.now.timestamp(), signed, cached, &admission, &mut outputs) {
             Ok(machine) => {
                 self.machine = Some(machine);
                 self.perform(world, outputs);
@@ -161,10 +170,14 @@ impl StageNode {
     fn perform(&mut self, world: &mut World, outputs: Vec<Output>) {
         for output in outputs {
             let done = match output {
-                Output::OpenShard { positions_max, .. } => {
+                Output::OpenShard { positions_max, prefix, .. } => {
                     self.reserved = u64::from(positions_max);
                     self.kv.0 += self.reserved;
-                    Input::ShardOpened(Ok(()))
+                    Input::ShardOpened(Ok(self.take_over(prefix.len())))
+                }
+                // A hop that was cut before it was needed cannot be had.
+                Output::Downstream(..) if world.links[self.index + 1][0].is_cut() => {
+                    Input::DownstreamLost
                 }
                 Output::Downstream(frame, rows) => {
                     self.forward(world, frame, rows);
@@ -186,6 +199,10 @@ impl StageNode {
                     let Some(receipt) = self.sign(world, *draft) else { continue };
                     Input::Signed { receipt: Ok(receipt), last }
                 }
+                Output::Keep { scope, prefix, rows } => {
+                    self.kept = Some(Kept { blocks: scope.blocks, prefix, rows });
+                    continue;
+                }
                 Output::Ended(_) => {
                     self.ended = true;
                     self.kv.1 += std::mem::take(&mut self.reserved);
@@ -198,6 +215,15 @@ impl StageNode {
         }
         let due = self.machine.as_ref().and_then(Stage::poll_timeout).map(Instant::of);
         world.timer(&mut self.timer, due, Event::Stage(self.index, Input::Timeout));
+    }
+
+    /// Fills the cache with what is held of the first `pages` pages.
+    fn take_over(&mut self, pages: usize) -> Vec<RowDigests> {
+        let (received, sent) = &self.held;
+        let count = received.len().min(positions(pages) as usize);
+        self.cache.run(self.serving.blocks, 0, &mut received[..count].to_vec());
+        let rows = received.iter().zip(sent).take(count);
+        rows.map(|(input, output)| model::digests(input, output)).collect()
     }
 
     fn sign(&mut self, world: &World, mut draft: StageReceipt) -> Option<Signed> {

@@ -8,9 +8,11 @@ mod tile;
 
 use std::ops::Range;
 
+use comity_protocol::prefix::PAGE_POSITIONS;
+
 use crate::{
     kernels::{Compute, Kernel, Lanes},
-    kv_cache::{KvCache, PAGE_POSITIONS},
+    kv_cache::KvCache,
     pool::Shared,
 };
 use tile::{Query, TILE_POSITIONS, attend};

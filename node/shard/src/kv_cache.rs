@@ -1,10 +1,12 @@
 //! Paged keys and values of one session, addressed by absolute position, in binary16. Not the
 //! budget: `shard`.
 
+use std::sync::Arc;
+
+use comity_protocol::prefix::{self, PAGE_POSITIONS};
+
 use crate::kernels::{Compute, Kernel, LANES, Lanes, Lines};
 
-/// Positions of one page: a page is small beside a session and large beside an allocation.
-pub(crate) const PAGE_POSITIONS: u32 = 32;
 /// Groups of [`LANES`] positions in a page.
 pub(crate) const PAGE_GROUPS: usize = PAGE_POSITIONS as usize / LANES;
 /// Bytes of one element.
@@ -21,11 +23,12 @@ pub(crate) struct CacheShape {
 /// Keys and values of one session in every block of a shard.
 ///
 /// A page is `[blocks, kv_heads]` of keys `[PAGE_GROUPS, head_size, LANES positions]`, so that one
-/// lane is one position, and values `[PAGE_POSITIONS, head_width]`.
+/// lane is one position, and values `[PAGE_POSITIONS, head_width]`. Sessions with the same beginning
+/// may share its pages; whoever writes to a shared page takes a copy first.
 #[derive(Debug)]
 pub(crate) struct KvCache {
     shape: CacheShape,
-    pages: Vec<Lines>,
+    pages: Vec<Arc<Lines>>,
     positions: u32,
 }
 
@@ -89,6 +92,17 @@ impl KvCache {
         self.pages.len() as u64 * self.shape.page_bytes()
     }
 
+    /// A cache that begins with whole `pages` of another one of the same shape.
+    pub(crate) fn with_pages(shape: CacheShape, pages: Vec<Arc<Lines>>) -> Self {
+        let positions = prefix::positions(pages.len());
+        Self { shape, pages, positions }
+    }
+
+    /// The whole pages held, in order.
+    pub(crate) fn whole_pages(&self) -> &[Arc<Lines>] {
+        &self.pages[..prefix::whole_pages(self.positions)]
+    }
+
     /// Forgets everything from `position` on and frees whole pages past it.
     pub(crate) fn truncate(&mut self, position: u32) {
         self.positions = self.positions.min(position);
@@ -100,7 +114,7 @@ impl KvCache {
         let pages = end.div_ceil(PAGE_POSITIONS) as usize;
         while self.pages.len() < pages {
             let bytes = self.shape.blocks * self.shape.kv_heads * self.shape.head_bytes();
-            self.pages.push(Lines::zeroed(bytes));
+            self.pages.push(Arc::new(Lines::zeroed(bytes)));
         }
     }
 
@@ -121,7 +135,7 @@ impl KvCache {
     ) {
         let (page, slot) = (position / PAGE_POSITIONS, (position % PAGE_POSITIONS) as usize);
         let shape = self.shape;
-        let page = self.pages[page as usize].bytes_mut();
+        let page = Arc::make_mut(&mut self.pages[page as usize]).bytes_mut();
         compute.run(Store { shape, block, slot, keys, values, page });
     }
 

@@ -1,16 +1,22 @@
 //! Weights and caches of one block range on this machine. Not the embedding and head: `home`.
 
 mod error;
+mod prefixes;
 
 use std::collections::BTreeMap;
 
-use comity_protocol::{block::BlockRange, id::SessionId, manifest::Manifest};
+use comity_protocol::{
+    block::BlockRange,
+    id::SessionId,
+    manifest::Manifest,
+    prefix::{PAGE_POSITIONS, PrefixStore},
+};
 
 use crate::{
     attention::Row,
     block::Block,
     kernels::Compute,
-    kv_cache::{CacheShape, KvCache, PAGE_POSITIONS},
+    kv_cache::{CacheShape, KvCache},
     linear::ComputeError,
     model_file::ModelFile,
     pass::{Pass, Scratch},
@@ -36,6 +42,7 @@ pub struct Shard {
     kv_budget: u64,
     kv_reserved: u64,
     sessions: BTreeMap<SessionId, Session>,
+    prefixes: PrefixStore<prefixes::Page>,
 }
 
 #[derive(Debug)]
@@ -83,6 +90,7 @@ impl Shard {
             kv_budget: KV_BUDGET_DEFAULT,
             kv_reserved: 0,
             sessions: BTreeMap::new(),
+            prefixes: PrefixStore::default(),
         })
     }
 
@@ -178,6 +186,7 @@ impl Shard {
             return Err(OpenSessionError::Budget { needed, free, budget: self.kv_budget });
         }
         self.kv_reserved += needed;
+        self.make_room();
         let cache = KvCache::new(shape);
         self.sessions.insert(id, Session { cache, range, positions_max });
         Ok(())
@@ -187,6 +196,7 @@ impl Shard {
     pub fn close_session(&mut self, id: &SessionId) {
         if let Some(session) = self.sessions.remove(id) {
             self.kv_reserved -= session.cache.shape().bytes_for(session.positions_max);
+            self.make_room();
         }
     }
 

@@ -91,10 +91,14 @@ pub fn keep(finished: &Finished, path: Option<&PathBuf>) -> Result<(), AnswerErr
 pub fn sum_up(finished: &Finished) {
     let stages = finished.started.as_ref().map_or(0, |started| started.stages.len());
     note(&format!(
-        "[{} tokens over {stages} stages, {:.1} tokens/s, first after {:.0} ms]",
+        "[{} tokens over {stages} stages, {:.1} tokens/s, first after {:.0} ms{}]",
         finished.token_ids.len(),
         tokens_per_second(finished),
         finished.first_token.as_secs_f64() * 1e3,
+        match finished.cached_tokens {
+            0 => String::new(),
+            cached => format!(", {cached} prompt tokens cached"),
+        },
     ));
     if let Some(cause) = &finished.cause {
         note(&format!("[ended badly: {}]", shown(&cause.to_string())));
@@ -112,6 +116,7 @@ pub fn to_json(finished: &Finished, model: &str, receipt: Option<&PathBuf>) -> V
         "manifest": started.map(|started| started.manifest.to_string()),
         "session": started.map(|started| started.session.to_string()),
         "prompt_tokens": started.map(|started| started.prompt_tokens),
+        "cached_tokens": finished.cached_tokens,
         "stages": started.map_or_else(Vec::new, stages),
         "finish_reason": finished.reason.as_str(),
         "cause": finished.cause.as_ref().map(ToString::to_string),

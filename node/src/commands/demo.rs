@@ -89,6 +89,7 @@ pub async fn run(args: Args) -> Result<Outcome, DemoCommandError> {
         policies: Vec::new(),
         draft_tokens: args.draft_tokens,
         draft_file: None,
+        prefix_cache: true,
         data: Vec::new(),
     };
     drop(model);

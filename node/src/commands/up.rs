@@ -103,6 +103,7 @@ fn setup(config: Config) -> Result<Setup, UpError> {
         home: model.home,
         draft_tokens: model.draft_tokens,
         draft_file: model.draft_file,
+        prefix_cache: model.prefix_cache,
     };
     Ok(Setup {
         institution: Some(config.institution),

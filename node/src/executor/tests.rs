@@ -16,6 +16,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with_prefix_cache(true)
+    }
+
+    fn with_prefix_cache(prefix_cache: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         fixture::write_llama(&path, 1).unwrap();
@@ -23,7 +27,7 @@ impl Bench {
         let manifest = file.manifest().unwrap();
         let home = Arc::new(Home::load(&file, &manifest).unwrap());
         let shard = Some(Self::shard(&file, &manifest));
-        let model = Model { shard, home: Some(home.clone()) };
+        let model = Model { shard, home: Some(home.clone()), prefix_cache };
         let worker = Worker::new([(MODEL, model)].into());
         Self { _folder: folder, file, manifest, home, worker }
     }
@@ -34,17 +38,22 @@ impl Bench {
     }
 
     fn open(&mut self, id: u8) -> SessionId {
+        self.open_with(id, None);
+        SessionId([id; 16])
+    }
+
+    /// Opens a session; returns the digests of the rows it takes over.
+    fn open_with(&mut self, id: u8, prefix: Option<Prefix>) -> Vec<RowDigests> {
         let (reply, mut answer) = oneshot::channel();
         let opening = Opening {
             session: SessionId([id; 16]),
             institution: format!("institution {}", id % 2),
             blocks: BlockRange::new(0, fixture::BLOCKS).unwrap(),
             positions_max: fixture::CONTEXT,
+            prefix,
         };
-        let session = opening.session;
         self.worker.accept(Pass::Open { model: MODEL, opening, reply });
-        answer.try_recv().unwrap().unwrap();
-        session
+        answer.try_recv().unwrap().unwrap()
     }
 
     fn embed(&self, tokens: &[u32]) -> Hidden {
@@ -156,4 +165,31 @@ fn what_a_closed_session_has_queued_is_dropped() {
     let mut late = bench.forward(session, 0, 1);
     assert_eq!(late.answer.try_recv().unwrap().unwrap_err().cause, Cause::Bug);
     assert_eq!(bench.worker.usage().kv_bytes, 0);
+}
+
+#[test]
+fn pages_are_found_by_later_sessions_until_they_expire_if_the_node_keeps_any() {
+    let rows = vec![RowDigests { input: Digest([1; 32]), output: Digest([2; 32]) }; 32];
+    let prefix = |now: u64| {
+        let blocks = BlockRange::new(0, fixture::BLOCKS).unwrap();
+        let home = comity_protocol::id::PeerKey([1; 32]);
+        let scope = Scope { home, policy: Digest([2; 32]), blocks };
+        Prefix { scope, tags: vec![PrefixTag([1; 16])], now: Timestamp::from_ms(now) }
+    };
+    for keeps in [true, false] {
+        let mut bench = Bench::with_prefix_cache(keeps);
+        let session = bench.open(1);
+        let mut step = bench.forward(session, 0, 40);
+        bench.worker.turn();
+        step.answer.try_recv().unwrap().unwrap();
+        let keep = Pass::Keep { model: MODEL, session, prefix: prefix(0), rows: rows.clone() };
+        bench.worker.accept(keep);
+        bench.worker.accept(Pass::Close { model: MODEL, session });
+        let expected = if keeps { rows.clone() } else { Vec::new() };
+        assert_eq!(bench.open_with(2, Some(prefix(1))), expected);
+        assert_eq!(bench.worker.usage().prefix_bytes > 0, keeps);
+        bench.worker.accept(Pass::Expire { now: Timestamp::from_ms(1_000_000) });
+        assert_eq!(bench.worker.usage().prefix_bytes, 0);
+        assert!(bench.open_with(3, Some(prefix(1_000_000))).is_empty());
+    }
 }

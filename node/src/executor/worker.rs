@@ -9,13 +9,14 @@ use comity_protocol::{
     block::BlockRange,
     id::{Digest, SessionId},
     microbatch::{Microbatcher, Piece, Ticket},
+    prefix::RowDigests,
     refusal::Cause,
     tensor::Hidden,
 };
 use comity_shard::{ForwardError, Home, OpenSessionError, Shard, Step};
 use tokio::sync::{mpsc, watch};
 
-use super::{Model, Opening, Pass, PassError, QUEUE_CAPACITY, Reply, Usage};
+use super::{Model, Opening, Pass, PassError, Prefix, QUEUE_CAPACITY, Reply, Usage};
 
 /// Rows of one run of the head.
 const HEAD_ROWS_MAX: usize = 32;
@@ -90,6 +91,17 @@ impl Worker {
                 Ok(served) => served.push(session, start, &hidden, reply),
                 Err(error) => drop(reply.send(Err(error))),
             },
+            Pass::Keep { model, session, prefix: Prefix { scope, tags, now }, rows } => {
+                let served = self.served(model).ok().filter(|served| served.model.prefix_cache);
+                if let Some(Ok(shard)) = served.map(Served::shard) {
+                    shard.keep(now, &session, &scope, &tags, &rows);
+                }
+            }
+            Pass::Expire { now } => {
+                for shard in self.models.values_mut().filter_map(|served| served.shard().ok()) {
+                    shard.expire_prefixes(now);
+                }
+            }
             Pass::Close { model, session } => {
                 if let Ok(served) = self.served(model) {
                     served.close(&session);
@@ -130,6 +142,7 @@ impl Worker {
             if let Some(shard) = &model.shard {
                 usage.weight_bytes += shard.weight_bytes();
                 usage.kv_bytes += shard.kv_bytes();
+                usage.prefix_bytes += shard.prefix_bytes();
                 usage.kv_reserved += shard.kv_reserved();
                 usage.sessions += u32::try_from(shard.sessions()).unwrap_or(u32::MAX);
                 usage.kv_budget += shard.kv_budget();
@@ -160,11 +173,15 @@ impl Served {
         self.model.home.as_deref().ok_or_else(not_served)
     }
 
-    fn open(&mut self, opening: Opening) -> Result<(), PassError> {
-        let Opening { session, institution, blocks, positions_max } = opening;
-        self.shard()?.open_session_over(session, blocks, positions_max).map_err(open_error)?;
+    fn open(&mut self, opening: Opening) -> Result<Vec<RowDigests>, PassError> {
+        let Opening { session, institution, blocks, positions_max, prefix } = opening;
+        let shard = self.shard()?;
+        shard.open_session_over(session, blocks, positions_max).map_err(open_error)?;
+        let rows =
+            prefix.map(|Prefix { scope, tags, now }| shard.take_over(now, &session, &scope, &tags));
+        let rows = rows.unwrap_or_default();
         self.institutions.insert(session, institution);
-        Ok(())
+        Ok(rows)
     }
 
     fn close(&mut self, session: &SessionId) {

@@ -4,6 +4,7 @@
 mod drafter;
 mod driver;
 mod error;
+mod prefixes;
 
 use std::{
     sync::Arc,
@@ -12,10 +13,12 @@ use std::{
 
 use bytes::Bytes;
 use comity_protocol::{
+    block::BlockRange,
     commitment::Salt,
-    id::{Digest, SessionId},
+    id::{Digest, PrefixTag, SessionId},
     limits::SESSION_LIFE_MAX,
     policy::{Country, Policy},
+    prefix::{PrefixKey, Scope},
     receipt::{OpenRecord, Sampling},
     request::{ChatMessage, ClientEvent, Generate, Prompt, StageInfo, Started},
     route::{Route, RouteRequest, plan},
@@ -25,6 +28,7 @@ use comity_protocol::{
     time::Timestamp,
 };
 pub use error::GenerateError;
+pub use prefixes::Prefixes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument as _, info_span};
@@ -82,6 +86,8 @@ impl Context {
         let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
         let route = self.route(&model, digest, &policy, positions_max, generate.stages_min).await?;
         let (session, salt) = random()?;
+        let prefix_key = model.prefix_cache.then(|| self.prefixes.key(&digest, &policy));
+        let prefix = prefix_key.as_ref().map(|key| self.held(&model, &policy, key, &prompt));
         let open = Open {
             session,
             manifest: digest,
@@ -91,6 +97,7 @@ impl Context {
             salt: salt.clone(),
             deadline: now + SESSION_LIFE_MAX,
             numeric_class: NUMERIC_CLASS.to_owned(),
+            prefix: prefix.unwrap_or_default(),
         };
         let signed = self.ledger.key().sign(Domain::OPEN, &self.charter, &open)?;
         let stages = self.stage_infos(&route).await;
@@ -123,6 +130,7 @@ impl Context {
             ends: model.tokenizer.ends().to_vec(),
             row_bytes: model.manifest.hidden_bytes(),
             drafts: model.drafts,
+            prefix_key,
         };
         Ok(self.start(job, request, started, slot))
     }
@@ -168,6 +176,33 @@ impl Context {
             positions: positions.into(),
         };
         Ok(plan(&request, &candidates, |_, _| Duration::ZERO)?)
+    }
+
+    /// Names of the prompt's first pages, as far as stages may hold them. The last token is always
+    /// sent: what follows it is asked for.
+    fn held(
+        &self,
+        model: &HomeModel,
+        policy: &Policy,
+        key: &PrefixKey,
+        prompt: &[u32],
+    ) -> Vec<PrefixTag> {
+        let Some((_, before)) = prompt.split_last() else { return Vec::new() };
+        let Some(scope) = self.scope(model, policy) else { return Vec::new() };
+        self.prefixes.known(self.clock.now(), &scope, key.tags(before))
+    }
+
+    /// Remembers the pages that a session's stages kept.
+    fn remember(&self, job: &Job, kept: &[PrefixTag]) {
+        if let Some(scope) = self.scope(&job.model, &job.policy) {
+            self.prefixes.remember(self.clock.now(), &scope, kept);
+        }
+    }
+
+    /// Within what bounds home remembers pages: those of stages, but over all blocks.
+    fn scope(&self, model: &HomeModel, policy: &Policy) -> Option<Scope> {
+        let blocks = BlockRange::new(0, model.manifest.block_count).ok()?;
+        Some(Scope { home: self.me, policy: policy.digest(), blocks })
     }
 
     fn home_model(&self, name: &str) -> Result<(Digest, HomeModel), GenerateError> {

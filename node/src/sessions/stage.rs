@@ -3,8 +3,8 @@
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 use comity_protocol::{
-    block::BlockRange,
-    id::{Digest, SessionId},
+    id::{Digest, PrefixTag, SessionId},
+    prefix::Scope,
     refusal::{Cause, Refusal},
     session::{
         Frame,
@@ -29,7 +29,7 @@ use super::{
     link::{Link, LinkError, LinkSender, Message},
     outbox::{Outbox, Places},
 };
-use crate::executor::{Opening, PassError};
+use crate::executor::{Opening, PassError, Prefix};
 
 type Work = Pin<Box<dyn Future<Output = Input> + Send>>;
 type Pass = Pin<Box<dyn Future<Output = Result<Hidden, PassError>> + Send>>;
@@ -41,8 +41,9 @@ enum Event {
     Downstream(Result<Message, LinkError>),
 }
 
-/// Serves one session whose opening came on `upstream`, until it ends.
-pub(super) async fn serve(context: Arc<Context>, upstream: Link, signed: Signed) {
+/// Serves one session whose opening came on `upstream`, from a node that holds its first `cached`
+/// positions, until it ends.
+pub(super) async fn serve(context: Arc<Context>, upstream: Link, signed: Signed, cached: u32) {
     let members: HashMap<_, _> = context.directory.members().await.into_iter().collect();
     let mut outputs = Vec::new();
     let admitted = {
@@ -53,7 +54,7 @@ pub(super) async fn serve(context: Arc<Context>, upstream: Link, signed: Signed)
             member: &|peer| members.get(peer).cloned(),
             serving: &context.serving,
         };
-        Stage::admit(context.clock.now(), signed, &admission, &mut outputs)
+        Stage::admit(context.clock.now(), signed, cached, &admission, &mut outputs)
     };
     let claimed = admitted.and_then(|machine| {
         let (session, index) = (machine.session(), machine.index());
@@ -232,8 +233,14 @@ impl Driver {
     async fn perform(&mut self, outputs: &mut Vec<Output>) -> Performed {
         while !outputs.is_empty() {
             let done = match outputs.remove(0) {
-                Output::OpenShard { blocks, positions_max } => {
-                    self.open_shard(blocks, positions_max);
+                Output::OpenShard { scope, positions_max, prefix } => {
+                    self.open_shard(scope, positions_max, prefix);
+                    Ok(())
+                }
+                Output::Keep { scope, prefix, rows } => {
+                    let prefix = Prefix { scope, tags: prefix, now: self.context.clock.now() };
+                    let (executor, session) = (&self.context.executor, self.session());
+                    executor.keep(self.model, session, prefix, rows).await;
                     Ok(())
                 }
                 Output::Downstream(frame, hidden) => self.send_downstream(frame, hidden).await,
@@ -264,12 +271,14 @@ impl Driver {
         Performed::Idle
     }
 
-    fn open_shard(&mut self, blocks: BlockRange, positions_max: u32) {
+    fn open_shard(&mut self, scope: Scope, positions_max: u32, prefix: Vec<PrefixTag>) {
         let (executor, model) = (self.context.executor.clone(), self.model);
         let (session, institution) = (self.session(), self.institution.clone());
-        let index = self.machine.index();
+        let (index, now) = (self.machine.index(), self.context.clock.now());
+        let (blocks, tags) = (scope.blocks, prefix);
+        let prefix = (!tags.is_empty()).then_some(Prefix { scope, tags, now });
         self.work.push(Box::pin(async move {
-            let opening = Opening { session, institution, blocks, positions_max };
+            let opening = Opening { session, institution, blocks, positions_max, prefix };
             let result = executor.open(model, opening).await;
             Input::ShardOpened(
                 result.map_err(|error| Refusal::new(error.cause, index, error.detail)),

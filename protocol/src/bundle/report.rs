@@ -54,6 +54,8 @@ pub struct StagePlace {
     pub blocks: BlockRange,
     /// Positions its receipt covers; 0 if it signed none.
     pub positions: u32,
+    /// The first of them, which it did not compute but had kept from an earlier session.
+    pub cached: u32,
     /// Whether its receipt covers all positions.
     pub signed: bool,
 }

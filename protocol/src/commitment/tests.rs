@@ -51,8 +51,24 @@ fn a_head_is_the_documented_hash_of_head_and_link() {
     let mut chain = chain(7);
     assert_eq!((chain.positions(), chain.head()), (0, Digest::ZERO));
     chain.append(0, &[1, 2], 2);
-    let link = Salt::new([7; 32]).commit("row", &[0, 0, 0, 0, 1, 2]);
+    let row = Digest::of(&[1, 2]);
+    let link = Salt::new([7; 32]).commit("row", &[&[0; 4], &row.0[..]].concat());
     assert_eq!(chain.head(), Digest::of_parts(&[&[0; 32], &link.0]));
+    assert_eq!(chain.rows(), [row]);
+}
+
+#[test]
+fn rows_are_committed_to_by_their_digests_as_by_themselves() {
+    let mut seen = chain(1);
+    seen.append(0, &rows(5), 8);
+    let mut told = chain(2);
+    told.extend(seen.rows()[..3].iter().copied());
+    told.append(3, &rows(5)[24..], 8);
+    let mut other = chain(2);
+    other.append(0, &rows(5), 8);
+    assert_eq!((told.head(), told.rows()), (other.head(), seen.rows()));
+    told.truncate(2);
+    assert_eq!((told.positions(), told.rows()), (2, &seen.rows()[..2]));
 }
 
 #[test]

@@ -16,7 +16,8 @@ use self::{
 use super::{Frame, Open};
 use crate::{
     commitment::Chain,
-    id::{Digest, SessionId},
+    id::{Digest, PrefixTag, SessionId},
+    prefix::{self, PrefixKey},
     receipt::FinishReason,
     refusal::{Cause, Refusal},
     route::RouteStage,
@@ -51,6 +52,8 @@ pub struct Request {
     pub row_bytes: usize,
     /// Where guesses at the answer come from. They change its speed alone.
     pub drafts: Drafts,
+    /// Names the pages that stages may keep; without it they keep nothing.
+    pub prefix_key: Option<PrefixKey>,
 }
 
 /// What happened at home.
@@ -157,6 +160,10 @@ pub struct Ending {
     pub receipts: Vec<Signed>,
     /// Stages whose last span no receipt covers, ascending.
     pub unsigned_stages: Vec<u32>,
+    /// First positions that the stages had not to compute.
+    pub cached: u32,
+    /// Pages that every stage was asked to keep, and signed for; none if it ended badly.
+    pub kept: Vec<PrefixTag>,
 }
 
 /// One session at home.
@@ -164,6 +171,10 @@ pub struct Ending {
 pub struct Home {
     request: Request,
     phase: Phase,
+    /// First positions that the stages hold from an earlier session.
+    cached: u32,
+    /// Pages the stages are asked to keep.
+    kept: Vec<PrefixTag>,
     /// Token ids of prompt and answer so far.
     tokens: Vec<u32>,
     prompt_tokens: usize,
@@ -204,13 +215,18 @@ enum Phase {
 }
 
 impl Home {
-    /// Starts a session: the ring opens while the open record is being written.
+    /// Starts a session: the ring opens while the open record is being written, or after it if the
+    /// opening names pages of the prompt (promise P2).
     #[must_use]
     pub fn new(now: Timestamp, mut request: Request, outputs: &mut Vec<Output>) -> Self {
         outputs.push(Output::AppendOpen);
-        outputs.push(Output::First(Frame::Open(request.signed.clone()), None));
+        if request.open.prefix.is_empty() {
+            outputs.push(opening(&request));
+        }
         Self {
             phase: Phase::Opening { durable: false, opened: false },
+            cached: 0,
+            kept: Vec::new(),
             receipts: Receipts::new(&request),
             sent: Chain::new(request.open.salt.clone()),
             feed: Feed::default(),
@@ -251,7 +267,7 @@ impl Home {
             return;
         }
         let result = match input {
-            Input::OpenDurable(result) => result.map(|()| self.ready(now, true, false, outputs)),
+            Input::OpenDurable(result) => result.map(|()| self.durable(now, outputs)),
             Input::Embedded { start, result } => {
                 result.and_then(|hidden| self.embedded(now, start, hidden, outputs))
             }
@@ -303,6 +319,7 @@ impl Home {
     }
 
     fn fail(&mut self, refusal: Refusal, outputs: &mut Vec<Output>) {
+        self.kept.clear();
         outputs.push(Output::First(Frame::Refusal(refusal.clone()), None));
         outputs.push(Output::Back(Frame::Refusal(refusal.clone())));
         let reason = match refusal.cause {
@@ -323,6 +340,8 @@ impl Home {
             output,
             receipts: self.receipts.take(),
             unsigned_stages,
+            cached: self.cached,
+            kept: std::mem::take(&mut self.kept),
         })));
     }
 
@@ -355,4 +374,10 @@ impl Home {
     fn last_refuses(&self, detail: &str) -> Refusal {
         Refusal::new(Cause::Violation, self.stages().saturating_sub(1), detail)
     }
+}
+
+/// The ring's first frame.
+fn opening(request: &Request) -> Output {
+    let cached = prefix::positions(request.open.prefix.len());
+    Output::First(Frame::Open { signed: request.signed.clone(), cached }, None)
 }

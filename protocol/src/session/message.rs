@@ -2,7 +2,7 @@
 
 use crate::{
     commitment::Salt,
-    id::{Digest, SessionId},
+    id::{Digest, PrefixTag, SessionId},
     policy::Policy,
     refusal::Refusal,
     route::RouteStage,
@@ -29,15 +29,27 @@ pub struct Open {
     pub deadline: Timestamp,
     /// Numeric class every stage must answer in.
     pub numeric_class: String,
+    /// Pages of the prompt that stages may hold already; see [`crate::prefix`].
+    pub prefix: Vec<PrefixTag>,
 }
 
 /// What precedes each message on a session stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
-    /// First frame from home or a stage to the next stage: a signed [`Open`].
-    Open(Signed),
+    /// First frame from home or a stage to the next stage.
+    Open {
+        /// A signed [`Open`].
+        signed: Signed,
+        /// First positions that every node before holds: whole pages of its prefix.
+        cached: u32,
+    },
     /// First frame from the last stage to home: every stage admitted the session.
-    Opened(SessionId),
+    Opened {
+        /// The session.
+        session: SessionId,
+        /// First positions that every stage holds.
+        cached: u32,
+    },
     /// A step's header; its tensor follows.
     Step(Step),
     /// The session ends well.
@@ -77,4 +89,6 @@ pub struct Close {
     pub positions: u32,
     /// Signed stage receipts, in stage order.
     pub receipts: Vec<Signed>,
+    /// Pages of the session that stages may keep for later ones; see [`crate::prefix`].
+    pub prefix: Vec<PrefixTag>,
 }

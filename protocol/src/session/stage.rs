@@ -12,10 +12,11 @@ pub use admission::{Admission, Serving};
 
 use super::{Close, Frame, Open, Step};
 use crate::{
-    block::BlockRange,
     commitment::Chain,
-    id::{Digest, PeerKey, SessionId},
+    id::{Digest, PeerKey, PrefixTag, SessionId},
     limits::SESSION_IDLE_MAX,
+    policy::Country,
+    prefix::{RowDigests, Scope, positions, whole_pages},
     receipt::StageReceipt,
     refusal::{Cause, Refusal},
     signed::Signed,
@@ -30,8 +31,9 @@ pub const PENDING_STEPS_MAX: usize = 4;
 /// What happened at this stage.
 #[derive(Debug)]
 pub enum Input {
-    /// The shard has reserved KV cache for the session, or has none.
-    ShardOpened(Result<(), Refusal>),
+    /// The shard has reserved KV cache for the session and put into it what it kept of the prefix:
+    /// the digests of these positions' rows, whole pages. Or it has no cache to give.
+    ShardOpened(Result<Vec<RowDigests>, Refusal>),
     /// A frame from the previous stage, or from home.
     Upstream(Frame, Option<Hidden>),
     /// A frame back from the next stage, or from home.
@@ -58,12 +60,14 @@ pub enum Input {
 /// What the driver must do.
 #[derive(Debug)]
 pub enum Output {
-    /// Reserve KV cache for this many positions of these blocks, then [`Input::ShardOpened`].
+    /// Reserve KV cache for this many positions, then [`Input::ShardOpened`].
     OpenShard {
-        /// Blocks the session runs here.
-        blocks: BlockRange,
+        /// Blocks the session runs here, and where to look for its prefix.
+        scope: Scope,
         /// Most positions it may reach.
         positions_max: u32,
+        /// Pages of the prefix that are of use if held.
+        prefix: Vec<PrefixTag>,
     },
     /// Send to the next stage (from the last one: to home), in order.
     Downstream(Frame, Option<Hidden>),
@@ -83,6 +87,15 @@ pub enum Output {
         /// Whether it is the session's last.
         last: bool,
     },
+    /// Keep the first pages of the KV cache for later sessions.
+    Keep {
+        /// Where they may be found again.
+        scope: Scope,
+        /// Their names.
+        prefix: Vec<PrefixTag>,
+        /// Digests of their positions' rows.
+        rows: Vec<RowDigests>,
+    },
     /// Free the KV cache and drop the session; nothing follows.
     Ended(Option<Refusal>),
 }
@@ -99,6 +112,8 @@ pub struct Stage {
     pending: VecDeque<Step>,
     input: Chain,
     output: Chain,
+    /// Start of the first step: what is before it was not computed for this session.
+    begun: Option<u32>,
     /// Positions that home has declared final.
     accepted: u32,
     /// Positions the latest receipt covers.
@@ -113,8 +128,8 @@ pub struct Stage {
 #[derive(Debug, Clone)]
 struct Identity {
     institution: String,
-    jurisdiction: crate::policy::Country,
-    blocks: BlockRange,
+    jurisdiction: Country,
+    scope: Scope,
     shard: Digest,
 }
 
@@ -189,7 +204,7 @@ impl Stage {
             return;
         }
         let result = match input {
-            Input::ShardOpened(result) => result.map(|()| self.opened(outputs)),
+            Input::ShardOpened(result) => result.and_then(|rows| self.opened(&rows, outputs)),
             Input::Upstream(frame, hidden) => self.upstream(now, frame, hidden, outputs),
             Input::Downstream(Frame::Refusal(refusal)) => {
                 return self.end(Direction::Up, refusal, outputs);
@@ -220,14 +235,21 @@ impl Stage {
         }
     }
 
-    fn opened(&mut self, outputs: &mut Vec<Output>) {
+    fn opened(&mut self, rows: &[RowDigests], outputs: &mut Vec<Output>) -> Result<(), Refusal> {
+        self.input.extend(rows.iter().map(|row| row.input));
+        self.output.extend(rows.iter().map(|row| row.output));
+        let cached = self.input.positions();
+        if cached != positions(whole_pages(cached)) || cached >= self.open.positions_max {
+            return Err(self.refuse(Cause::Bug, "holds another prefix than was asked for"));
+        }
         self.phase = Phase::Running;
         let frame = if self.is_last() {
-            Frame::Opened(self.open.session)
+            Frame::Opened { session: self.open.session, cached }
         } else {
-            Frame::Open(self.signed.clone())
+            Frame::Open { signed: self.signed.clone(), cached }
         };
         outputs.push(Output::Downstream(frame, None));
+        Ok(())
     }
 
     fn upstream(

@@ -82,6 +82,7 @@ pub(super) fn open() -> Open {
         salt: Salt::new([8; 32]),
         deadline: NOW + std::time::Duration::from_secs(60),
         numeric_class: CLASS.into(),
+        prefix: Vec::new(),
     }
 }
 

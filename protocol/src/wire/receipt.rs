@@ -103,6 +103,7 @@ impl From<&StageReceipt> for pb::StageReceipt {
             sequence: receipt.sequence,
             started_at_ms: receipt.started_at.as_ms(),
             signed_at_ms: receipt.signed_at.as_ms(),
+            cached: receipt.cached,
         }
     }
 }
@@ -126,6 +127,7 @@ impl TryFrom<pb::StageReceipt> for StageReceipt {
             sequence: sequence(pb.sequence, "stage_receipt.sequence")?,
             started_at: Timestamp::from_ms(pb.started_at_ms),
             signed_at: Timestamp::from_ms(pb.signed_at_ms),
+            cached: within(pb.cached, 0, pb.positions, "stage_receipt.cached")?,
         })
     }
 }

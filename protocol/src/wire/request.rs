@@ -4,7 +4,7 @@ use super::{DecodeError, bytes, id, list, pb, required, text, wire, within};
 use crate::{
     limits::{
         BUNDLE_BYTES_MAX, EVENT_BYTES_MAX, MESSAGES_MAX, NAME_BYTES_MAX, NONCE_BYTES_MAX,
-        REQUEST_BYTES_MAX, STAGES_MAX, TEXT_BYTES_MAX,
+        POSITIONS_MAX, REQUEST_BYTES_MAX, STAGES_MAX, TEXT_BYTES_MAX,
     },
     request::{
         ChatMessage, ClientEvent, ClientRequest, Finished, Generate, Prompt, Refused, RequestKind,
@@ -182,6 +182,7 @@ impl From<&Finished> for pb::Finished {
             bundle: finished.bundle.clone(),
             first_token_ns: finished.first_token_ns,
             decode_ns: finished.decode_ns,
+            cached_tokens: finished.cached_tokens,
         }
     }
 }
@@ -200,6 +201,7 @@ impl TryFrom<pb::Finished> for Finished {
             bundle: pb.bundle,
             first_token_ns: pb.first_token_ns,
             decode_ns: pb.decode_ns,
+            cached_tokens: within(pb.cached_tokens, 0, POSITIONS_MAX, "finished.cached_tokens")?,
         })
     }
 }

@@ -1,11 +1,14 @@
 //! Encoding of session frames.
 
+use bytes::Bytes;
+
 use super::{DecodeError, bytes, id, list, pb, required, text, wire, within};
 use crate::{
     commitment::Salt,
+    id::PrefixTag,
     limits::{
-        FRAME_HEADER_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, POSITIONS_MAX, STAGES_MAX,
-        STEP_POSITIONS_MAX, TEXT_BYTES_MAX,
+        FRAME_HEADER_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, POSITIONS_MAX, PREFIX_PAGES_MAX,
+        STAGES_MAX, STEP_POSITIONS_MAX, TEXT_BYTES_MAX,
     },
     refusal::{Cause, Refusal},
     route::RouteStage,
@@ -28,6 +31,7 @@ impl From<&Open> for pb::Open {
             salt: bytes(open.salt.expose()),
             deadline_ms: open.deadline.as_ms(),
             numeric_class: open.numeric_class.clone(),
+            prefix: open.prefix.iter().map(|tag| bytes(&tag.0)).collect(),
         }
     }
 }
@@ -49,6 +53,7 @@ impl TryFrom<pb::Open> for Open {
             salt: Salt::new(id(&pb.salt, "open.salt")?),
             deadline: Timestamp::from_ms(pb.deadline_ms),
             numeric_class: text(pb.numeric_class, NAME_BYTES_MAX, "open.numeric_class")?,
+            prefix: prefix(pb.prefix, "open.prefix")?,
         })
     }
 }
@@ -57,8 +62,12 @@ impl From<&Frame> for pb::Frame {
     fn from(frame: &Frame) -> Self {
         use pb::frame::Kind;
         let kind = match frame {
-            Frame::Open(signed) => Kind::Open(signed.into()),
-            Frame::Opened(session) => Kind::Opened(pb::Opened { session: bytes(&session.0) }),
+            Frame::Open { signed, cached } => {
+                Kind::Open(pb::RingOpen { open: Some(signed.into()), cached: *cached })
+            }
+            Frame::Opened { session, cached } => {
+                Kind::Opened(pb::Opened { session: bytes(&session.0), cached: *cached })
+            }
             Frame::Step(step) => Kind::Step(pb::Step {
                 start: step.start,
                 positions: step.positions,
@@ -69,6 +78,7 @@ impl From<&Frame> for pb::Frame {
             Frame::Close(close) => Kind::Close(pb::Close {
                 receipts: close.receipts.iter().map(Into::into).collect(),
                 positions: close.positions,
+                prefix: close.prefix.iter().map(|tag| bytes(&tag.0)).collect(),
             }),
             Frame::Refusal(refusal) => Kind::Refusal(refusal.into()),
         };
@@ -82,12 +92,19 @@ impl TryFrom<pb::Frame> for Frame {
     fn try_from(pb: pb::Frame) -> Result<Self, DecodeError> {
         use pb::frame::Kind;
         Ok(match required(pb.kind, "frame.kind")? {
-            Kind::Open(signed) => Self::Open(signed.try_into()?),
-            Kind::Opened(opened) => Self::Opened(id(&opened.session, "opened.session")?),
+            Kind::Open(opening) => Self::Open {
+                signed: required(opening.open, "ring_open.open")?.try_into()?,
+                cached: within(opening.cached, 0, POSITIONS_MAX, "ring_open.cached")?,
+            },
+            Kind::Opened(opened) => Self::Opened {
+                session: id(&opened.session, "opened.session")?,
+                cached: within(opened.cached, 0, POSITIONS_MAX, "opened.cached")?,
+            },
             Kind::Step(step) => Self::Step(step.try_into()?),
             Kind::Close(close) => Self::Close(Close {
                 positions: within(close.positions, 0, POSITIONS_MAX, "close.positions")?,
                 receipts: receipts(close.receipts, "close.receipts")?,
+                prefix: prefix(close.prefix, "close.prefix")?,
             }),
             Kind::Refusal(refusal) => Self::Refusal(refusal.try_into()?),
         })
@@ -146,4 +163,8 @@ pub(super) fn cause(number: i32, field: &'static str) -> Result<Cause, DecodeErr
 
 fn receipts(values: Vec<pb::Signed>, field: &'static str) -> Result<Vec<Signed>, DecodeError> {
     list(values, STAGES_MAX, field)?.into_iter().map(Signed::try_from).collect()
+}
+
+fn prefix(tags: Vec<Bytes>, field: &'static str) -> Result<Vec<PrefixTag>, DecodeError> {
+    list(tags, PREFIX_PAGES_MAX, field)?.iter().map(|tag| id(tag, field)).collect()
 }

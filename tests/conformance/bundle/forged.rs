@@ -64,7 +64,7 @@ const RECEIPT_LISTS: [(&str, Change<Receipt>, &str); 8] = [
 ];
 
 /// Changes to the second stage's receipt.
-const STAGE: [(&str, Change<StageReceipt>, &str); 17] = [
+const STAGE: [(&str, Change<StageReceipt>, &str); 19] = [
     ("E_MISMATCH", |s| s.session = SessionId([1; 16]), "session"),
     ("E_MISMATCH", |s| s.institution = "alba".into(), "institution"),
     ("E_MISMATCH", |s| s.jurisdiction = country("US"), "jurisdiction"),
@@ -76,6 +76,8 @@ const STAGE: [(&str, Change<StageReceipt>, &str); 17] = [
     ("E_POSITIONS", |s| s.positions = 6, "positions"),
     ("E_POSITIONS", |s| s.positions = 8, "positions"),
     ("E_BOUNDARY", |s| s.input = Digest::ZERO, "input"),
+    ("E_MISMATCH", |s| s.cached = 0, "cached"),
+    ("E_FORMAT", |s| s.cached = 8, "cached"),
     ("E_FORMAT", |s| s.sequence = 0, "sequence"),
     ("E_TIME", |s| s.started_at = comity_protocol::time::Timestamp::from_ms(1), "started_at"),
     ("E_TIME", |s| s.started_at = later(104), "signed_at"),

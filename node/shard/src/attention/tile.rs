@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use comity_protocol::prefix::PAGE_POSITIONS;
+
 use crate::{
     kernels::{LANES, Lanes, sum},
-    kv_cache::{HeadPage, PAGE_GROUPS, PAGE_POSITIONS},
+    kv_cache::{HeadPage, PAGE_GROUPS},
     math,
 };
 

@@ -6,7 +6,7 @@
 struct Line([u8; 64]);
 
 /// A fixed run of zeroed, line-aligned bytes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Lines(Vec<Line>);
 
 impl Lines {

@@ -3,6 +3,7 @@
 
 mod golden;
 mod oracle;
+mod prefixes;
 mod sessions;
 mod splits;
 

@@ -53,7 +53,7 @@ pub(super) struct Driver {
     open_record: Option<oneshot::Receiver<Signed>>,
     first: Option<LinkSender>,
     back: Option<LinkSender>,
-    return_link: Option<oneshot::Receiver<Link>>,
+    return_link: Option<oneshot::Receiver<(Link, u32)>>,
     events: mpsc::Receiver<Event>,
     events_sender: mpsc::Sender<Event>,
     readers: JoinSet<()>,
@@ -134,9 +134,9 @@ impl Driver {
                 Some(input) = self.work.next() => input,
                 link = wait(&mut self.return_link) => {
                     self.return_link = None;
-                    let Some(link) = link else { continue };
+                    let Some((link, cached)) = link else { continue };
                     self.attach_return(link);
-                    Input::Return(Frame::Opened(self.machine.session()), None)
+                    Input::Return(Frame::Opened { session: self.machine.session(), cached }, None)
                 }
                 Some(event) = self.events.recv() => self.event(event),
                 () = sleep_until(due) => Input::Timeout,
@@ -245,7 +245,7 @@ impl Driver {
         let deadline = self.deadline();
         let is_step = matches!(frame, Frame::Step(_));
         if self.first.is_none() {
-            if !matches!(frame, Frame::Open(_)) {
+            if !matches!(frame, Frame::Open { .. }) {
                 return None;
             }
             let first = self.job.route.stages().first()?.peer;
@@ -329,14 +329,16 @@ impl Driver {
         let (first, last) = (self.first_token, self.last_token);
         let first_token_ns = first.map_or(0, |first| nanos(self.job.arrived, first));
         let decode_ns = first.zip(last).map_or(0, |(first, last)| nanos(first, last));
-        let (reason, cause) = (ending.reason, ending.refusal.clone());
+        let (reason, cause, cached_tokens) = (ending.reason, ending.refusal.clone(), ending.cached);
+        self.context.remember(&self.job, &ending.kept);
         let bundle = self.bundle(ending).await;
         // Nothing drafts any more: work under way held the lock.
         self.work.clear();
         if let Some(drafter) = self.drafter.take() {
             drafter.lock().await.close().await;
         }
-        let finished = Finished { reason, cause, text, bundle, first_token_ns, decode_ns };
+        let finished =
+            Finished { reason, cause, text, bundle, first_token_ns, decode_ns, cached_tokens };
         let _ =
             timeout_at(self.deadline(), self.client.send(ClientEvent::Finished(finished))).await;
         self.readers.shutdown().await;
@@ -388,7 +390,7 @@ fn refused<T>(result: Result<T, PassError>, stage: u32) -> Result<T, Refusal> {
 }
 
 /// Waits for the last stage's link; for ever once it has come.
-async fn wait(link: &mut Option<oneshot::Receiver<Link>>) -> Option<Link> {
+async fn wait(link: &mut Option<oneshot::Receiver<(Link, u32)>>) -> Option<(Link, u32)> {
     match link {
         Some(receiver) => receiver.await.ok(),
         None => std::future::pending().await,

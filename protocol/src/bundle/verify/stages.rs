@@ -39,8 +39,9 @@ impl Context<'_> {
                 .next_if(|(_, signed)| signed.signer == route.peer || !unsigned)
                 .map(|(index, _)| self.stage_receipt(index, number, route, &place))
                 .transpose()?;
-            let positions = receipt.as_ref().map_or(0, |(_, receipt)| receipt.positions);
-            let place = StagePlace { place, blocks: route.blocks, positions, signed: false };
+            let span = receipt.as_ref().map(|(_, receipt)| (receipt.positions, receipt.cached));
+            let ((positions, cached), blocks) = (span.unwrap_or_default(), route.blocks);
+            let place = StagePlace { place, blocks, positions, cached, signed: false };
             stages.push(Stage { place, receipt });
         }
         if let Some((index, _)) = receipts.next() {
@@ -151,7 +152,8 @@ impl Context<'_> {
     }
 }
 
-/// What a stage received is what the one before it sent, wherever both signed as far.
+/// What a stage received is what the one before it sent, wherever both signed as far; and where one
+/// began to compute, all did.
 fn boundaries(stages: &[Stage]) -> Result<(), VerifyError> {
     for pair in stages.windows(2) {
         let (Some((_, before)), Some((index, after))) = (&pair[0].receipt, &pair[1].receipt) else {
@@ -159,6 +161,10 @@ fn boundaries(stages: &[Stage]) -> Result<(), VerifyError> {
         };
         if before.positions == after.positions && before.output != after.input {
             return Err(Fault::Boundary.at(format!("stage_receipts[{index}].input")));
+        }
+        if before.cached.min(after.positions) != after.cached.min(before.positions) {
+            let field = format!("stage_receipts[{index}].cached");
+            return Err(Fault::Differs("the stage before").at(field));
         }
     }
     Ok(())

@@ -16,12 +16,11 @@ impl Home {
     ) -> Result<(), Refusal> {
         match (frame, hidden) {
             (Frame::Refusal(refusal), None) => Err(refusal),
-            (Frame::Opened(session), None)
+            (Frame::Opened { session, cached }, None)
                 if matches!(self.phase, Phase::Opening { opened: false, .. })
                     && session == self.session() =>
             {
-                self.ready(now, false, true, outputs);
-                Ok(())
+                self.opened(now, cached, outputs)
             }
             (Frame::Step(step), Some(hidden)) => self.step(now, step, hidden, outputs),
             (Frame::Close(close), None) => self.closed(close, outputs),
@@ -179,7 +178,11 @@ impl Home {
                 self.sent.truncate(positions);
                 self.phase = Phase::Closing(reason);
                 self.due = now + STEP_TIMEOUT;
-                let close = Close { positions, receipts: Vec::new() };
+                let key = self.request.prefix_key.as_ref();
+                let prefix = key.map(|key| key.tags(&self.tokens[..positions as usize]));
+                self.kept = prefix.unwrap_or_default();
+                let prefix = self.kept.clone();
+                let close = Close { positions, receipts: Vec::new(), prefix };
                 outputs.push(Output::First(Frame::Close(close), None));
             }
             Phase::Opening { .. } => {

@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Cause, Frame, Hidden, Home, Output, Phase, Refusal, Timestamp};
+use super::{Cause, Frame, Hidden, Home, Output, Phase, Refusal, Timestamp, opening};
 use crate::{
     limits::{STEP_BYTES_MAX, STEP_POSITIONS_MAX, STEP_TIMEOUT},
+    prefix,
     session::Step,
     speculation::{Choice, Guess, WINDOWS_MAX},
 };
@@ -42,6 +43,8 @@ pub(super) struct Window {
     pub(super) timed: Option<Timestamp>,
     /// Whether a guess before it turned out wrong, so that its rows are worth nothing.
     pub(super) stale: bool,
+    /// Whether the stages hold its positions already: home commits to the rows and keeps them.
+    cached: bool,
 }
 
 impl Window {
@@ -52,20 +55,41 @@ impl Window {
 }
 
 impl Home {
-    /// Starts feeding once the record is durable (promise P2) and the ring is closed.
-    pub(super) fn ready(
+    /// The open record is durable.
+    pub(super) fn durable(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
+        let Phase::Opening { durable, .. } = &mut self.phase else { return };
+        *durable = true;
+        if !self.request.open.prefix.is_empty() {
+            outputs.push(opening(&self.request));
+        }
+        self.ready(now, outputs);
+    }
+
+    /// The ring is closed, and all stages hold the first `cached` positions.
+    pub(super) fn opened(
         &mut self,
         now: Timestamp,
-        durable: bool,
-        opened: bool,
+        cached: u32,
         outputs: &mut Vec<Output>,
-    ) {
-        let Phase::Opening { durable: was_durable, opened: was_opened } = &mut self.phase else {
-            return;
+    ) -> Result<(), Refusal> {
+        let Phase::Opening { opened: opened @ false, .. } = &mut self.phase else {
+            return Err(self.last_refuses("opened twice"));
         };
-        *was_durable |= durable;
-        *was_opened |= opened;
-        if *was_durable && *was_opened {
+        *opened = true;
+        let pages = prefix::whole_pages(cached);
+        let named = pages <= self.request.open.prefix.len() && cached < self.known();
+        if cached != prefix::positions(pages) || !named {
+            return Err(self.last_refuses("holds another prefix than was named"));
+        }
+        self.cached = cached;
+        self.receipts.expect_cached(cached);
+        self.ready(now, outputs);
+        Ok(())
+    }
+
+    /// Starts feeding once the record is durable (promise P2) and the ring is closed.
+    fn ready(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
+        if matches!(self.phase, Phase::Opening { durable: true, opened: true }) {
             self.phase = Phase::Running;
             self.due = now + STEP_TIMEOUT;
             self.feed(now, outputs);
@@ -85,9 +109,10 @@ impl Home {
     fn feed_one(&mut self, now: Timestamp, outputs: &mut Vec<Output>) -> bool {
         let (next, known) = (self.feed.next, self.known());
         if self.drawn == 0 {
+            let known = if next < self.cached { self.cached } else { known };
             let end = known.min(next + self.chunk());
             // Only the last known token's hidden state is worth a trip home.
-            let returned = u32::from(end == known);
+            let returned = u32::from(end == self.known());
             if next < known {
                 self.send(end, returned, None, outputs);
             }
@@ -159,7 +184,8 @@ impl Home {
         let tokens = all.skip(start as usize).take((end - start) as usize).collect();
         outputs.push(Output::Embed { start, tokens });
         self.feed.next = end;
-        self.feed.embedding.push_back(Window { start, end, returned, timed, stale: false });
+        let cached = end <= self.cached;
+        self.feed.embedding.push_back(Window { start, end, returned, timed, stale: false, cached });
     }
 
     pub(super) fn embedded(
@@ -190,7 +216,11 @@ impl Home {
         }
         self.sent.append(start, hidden.bytes(), self.request.row_bytes);
         self.due = now + STEP_TIMEOUT;
-        let Window { end, returned, .. } = window;
+        let Window { end, returned, cached, .. } = window;
+        if cached {
+            self.feed(now, outputs);
+            return Ok(());
+        }
         if returned > 0 {
             self.feed.awaited.push_back(window);
         }

@@ -18,6 +18,8 @@ pub(super) struct Receipts {
     manifest: Digest,
     numeric_class: String,
     stages: Vec<RouteStage>,
+    /// First positions that no stage computes.
+    cached: u32,
     latest: Vec<Option<(StageReceipt, Signed)>>,
 }
 
@@ -30,8 +32,14 @@ impl Receipts {
             manifest: open.manifest,
             numeric_class: open.numeric_class.clone(),
             stages: open.stages.clone(),
+            cached: 0,
             latest: vec![None; open.stages.len()],
         }
+    }
+
+    /// Sets the first positions that no stage computes, as receipts must say.
+    pub(super) const fn expect_cached(&mut self, cached: u32) {
+        self.cached = cached;
     }
 
     /// Takes one receipt if its stage signed it for this session and for no more than the `settled`
@@ -58,6 +66,9 @@ impl Receipts {
         }
         if receipt.positions > settled {
             return Err(refuse(&"covers positions that are not final"));
+        }
+        if receipt.cached != self.cached.min(receipt.positions) {
+            return Err(refuse(&"claims other positions as computed than were sent"));
         }
         let newer = self.latest[index].as_ref().is_none_or(|(old, _)| {
             receipt.positions >= old.positions && receipt.sequence > old.sequence

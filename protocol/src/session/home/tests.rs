@@ -1,5 +1,6 @@
 //! Order, durability and refusals at home.
 
+mod prefixes;
 mod windows;
 
 use super::*;
@@ -28,12 +29,13 @@ fn start_with(prompt: Vec<u32>, max_tokens: u32, drafts: Drafts) -> Home {
         ends: vec![15],
         row_bytes: rows(1, 0.0).row_bytes(),
         drafts,
+        prefix_key: None,
     };
     let mut outputs = Vec::new();
     let home = Home::new(NOW, request, &mut outputs);
     assert!(matches!(
         outputs.as_slice(),
-        [Output::AppendOpen, Output::First(Frame::Open(_), None)]
+        [Output::AppendOpen, Output::First(Frame::Open { .. }, None)]
     ));
     home
 }
@@ -46,7 +48,7 @@ fn feed(home: &mut Home, input: Input) -> Vec<Output> {
 
 fn running(prompt: Vec<u32>, max_tokens: u32) -> (Home, Vec<Output>) {
     let mut home = start(prompt, max_tokens);
-    let opened = Frame::Opened(home.session());
+    let opened = Frame::Opened { session: home.session(), cached: 0 };
     assert!(feed(&mut home, Input::Return(opened, None)).is_empty(), "not durable yet");
     let outputs = feed(&mut home, Input::OpenDurable(Ok(())));
     (home, outputs)
@@ -130,7 +132,8 @@ fn tokens_follow_until_the_bound_and_the_receipts_close_the_session() {
         [Output::Token { id: 6, position: 3 }, Output::First(Frame::Close(_), None)]
     ));
     assert!(feed(&mut home, Input::FirstLost).is_empty(), "the first stage may leave now");
-    let close = Frame::Close(Close { positions: 3, receipts: receipts(&home, None) });
+    let close =
+        Frame::Close(Close { positions: 3, receipts: receipts(&home, None), ..Close::default() });
     let outputs = feed(&mut home, Input::Return(close, None));
     let ending = ending(&outputs);
     assert_eq!((ending.reason, ending.output.as_slice()), (FinishReason::Length, &[5, 6][..]));
@@ -160,6 +163,7 @@ fn receipts(home: &Home, broken: Option<u32>) -> Vec<Signed> {
                 sequence: 1,
                 started_at: NOW,
                 signed_at: NOW,
+                cached: 0,
             };
             let seed = u8::try_from(stage + 1).unwrap();
             key(seed).sign(Domain::STAGE_RECEIPT, &CHARTER, &receipt).unwrap()
@@ -173,7 +177,11 @@ fn a_receipt_for_other_input_than_was_sent_names_its_stage() {
         let (mut home, _) = running(vec![1, 2], 1);
         prefill(&mut home, 2);
         feed(&mut home, Input::Logits { position: 1, result: Ok(vec![logits(5)]) });
-        let close = Frame::Close(Close { positions: 2, receipts: receipts(&home, Some(broken)) });
+        let close = Frame::Close(Close {
+            positions: 2,
+            receipts: receipts(&home, Some(broken)),
+            ..Close::default()
+        });
         let outputs = feed(&mut home, Input::Return(close, None));
         let refusal = ending(&outputs).refusal.clone().expect("refused");
         assert_eq!((refusal.cause, refusal.stage), (Cause::Violation, broken));
@@ -211,7 +219,7 @@ fn what_no_honest_last_stage_sends_ends_the_session_with_its_cause() {
         ("two rows", step(1, 2), Some(rows(2, 1.0)), Cause::Violation),
         ("NaN", step(1, 1), Some(rows(1, f32::NAN)), Cause::NotFinite),
         ("an early close", Frame::Close(Close::default()), None, Cause::Violation),
-        ("an opening", Frame::Open(sign(&open())), None, Cause::Violation),
+        ("an opening", Frame::Open { signed: sign(&open()), cached: 0 }, None, Cause::Violation),
     ];
     for (name, frame, hidden, expected) in cases {
         let (mut home, _) = running(vec![1, 2], 4);

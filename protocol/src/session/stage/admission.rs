@@ -9,6 +9,7 @@ use crate::{
     limits::{CLOCK_SKEW_MAX, SESSION_LIFE_MAX},
     manifest::Manifest,
     policy::Subject,
+    prefix::{Scope, positions, whole_pages},
     refusal::{Cause, Refusal},
     roster::Role,
     route::Route,
@@ -46,7 +47,8 @@ pub struct Admission<'a> {
 }
 
 impl Stage {
-    /// Checks a signed opening and starts the session, or says why not.
+    /// Checks a signed opening and starts the session, or says why not. Every node before this one
+    /// holds the first `cached` positions.
     ///
     /// Every stage checks the whole route against the policy itself: a home that routes outside it
     /// is refused by the first honest stage.
@@ -56,6 +58,7 @@ impl Stage {
     pub fn admit(
         now: Timestamp,
         signed: Signed,
+        cached: u32,
         admission: &Admission<'_>,
         outputs: &mut Vec<Output>,
     ) -> Result<Self, Refusal> {
@@ -78,22 +81,29 @@ impl Stage {
         if open.positions_max > serving.manifest.context_length {
             return Err(refuse(Cause::Limit, "more positions than the model's context"));
         }
+        let pages = whole_pages(cached);
+        if cached != positions(pages) || pages > open.prefix.len() || cached >= open.positions_max {
+            return Err(refuse(Cause::Violation, "open: no such prefix"));
+        }
         let me = permit(&open, &signed, index, serving.manifest.block_count, admission)?;
         let shard = serving
             .manifest
             .shard_digest(stage.blocks)
             .ok_or_else(|| refuse(Cause::NotServed, "blocks past the model's last"))?;
         let blocks = stage.blocks;
-        outputs.push(Output::OpenShard { blocks, positions_max: open.positions_max });
+        let scope = Scope { home: signed.signer, policy: open.policy.digest(), blocks };
+        let prefix = open.prefix[..pages].to_vec();
+        outputs.push(Output::OpenShard { scope, positions_max: open.positions_max, prefix });
         let (institution, jurisdiction) = (me.institution, me.jurisdiction);
         Ok(Self {
             index,
-            identity: Identity { institution, jurisdiction, blocks, shard },
+            identity: Identity { institution, jurisdiction, scope, shard },
             row_bytes: serving.manifest.hidden_bytes(),
             phase: Phase::Opening,
             pending: std::collections::VecDeque::new(),
             input: Chain::new(open.salt.clone()),
             output: Chain::new(open.salt.clone()),
+            begun: None,
             accepted: 0,
             signed_positions: 0,
             receipts: Vec::new(),

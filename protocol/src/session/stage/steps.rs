@@ -2,7 +2,9 @@
 
 use super::{Cause, Close, Frame, Hidden, Output, Phase, Stage, Step, Timestamp};
 use crate::{
+    id::PrefixTag,
     limits::{RECEIPT_INTERVAL, STAGES_MAX},
+    prefix::{self, RowDigests, whole_pages},
     receipt::StageReceipt,
     refusal::Refusal,
     session::stage::PENDING_STEPS_MAX,
@@ -43,8 +45,8 @@ impl Stage {
         if self.receipts.len() + step.receipts.len() > STAGES_MAX {
             return Err(self.refuse(Cause::Violation, "too many receipts"));
         }
-        if self.input.positions() == 0 {
-            self.started = now;
+        if self.begun.is_none() {
+            (self.begun, self.started) = (Some(step.start), now);
         }
         self.accepted = step.accepted;
         self.input.append(step.start, hidden.bytes(), self.row_bytes);
@@ -125,6 +127,15 @@ impl Stage {
         }
     }
 
+    /// The pages that home names, as far as they are whole and final.
+    fn keep(&self, mut prefix: Vec<PrefixTag>, positions: u32) -> Output {
+        prefix.truncate(whole_pages(positions));
+        let rows = self.input.rows().iter().zip(self.output.rows());
+        let rows = rows.take(prefix::positions(prefix.len()) as usize);
+        let rows = rows.map(|(&input, &output)| RowDigests { input, output }).collect();
+        Output::Keep { scope: self.identity.scope, prefix, rows }
+    }
+
     /// A receipt for positions `[0, positions)`, which are held.
     fn sign(&mut self, now: Timestamp, positions: u32, last: bool) -> Output {
         self.signed_positions = positions;
@@ -133,7 +144,7 @@ impl Stage {
             institution: self.identity.institution.clone(),
             jurisdiction: self.identity.jurisdiction,
             stage: self.index,
-            blocks: self.identity.blocks,
+            blocks: self.identity.scope.blocks,
             manifest: self.open.manifest,
             shard: self.identity.shard,
             numeric_class: self.open.numeric_class.clone(),
@@ -143,6 +154,7 @@ impl Stage {
             sequence: 0,
             started_at: self.started,
             signed_at: now,
+            cached: self.begun.unwrap_or(positions).min(positions),
         };
         Output::Sign { draft: Box::new(draft), last }
     }
@@ -164,7 +176,9 @@ impl Stage {
         };
         let mut close = std::mem::take(close);
         close.receipts.push(receipt);
+        let keep = self.keep(close.prefix.clone(), close.positions);
         outputs.push(Output::Downstream(Frame::Close(close), None));
+        outputs.push(keep);
         self.phase = Phase::Ended;
         outputs.push(Output::Ended(None));
         Ok(())

@@ -1,5 +1,7 @@
 //! Admission, order and refusals at a stage.
 
+mod prefixes;
+
 use super::*;
 use crate::{
     policy::Policy,
@@ -12,9 +14,18 @@ fn admit(open: &Open) -> Result<(Stage, Vec<Output>), Refusal> {
     admit_signed(sign(open), 0, &[serving(0, 2)])
 }
 
-/// Stage 1 of the test's consortium, asked by node `from`.
 fn admit_signed(
     signed: Signed,
+    from: u8,
+    serving: &[Serving],
+) -> Result<(Stage, Vec<Output>), Refusal> {
+    admit_cached(signed, 0, from, serving)
+}
+
+/// Stage 1 of the test's consortium, asked by node `from`, which holds `cached` positions.
+fn admit_cached(
+    signed: Signed,
+    cached: u32,
     from: u8,
     serving: &[Serving],
 ) -> Result<(Stage, Vec<Output>), Refusal> {
@@ -26,7 +37,7 @@ fn admit_signed(
         serving,
     };
     let mut outputs = Vec::new();
-    let stage = Stage::admit(NOW, signed, &admission, &mut outputs)?;
+    let stage = Stage::admit(NOW, signed, cached, &admission, &mut outputs)?;
     Ok((stage, outputs))
 }
 
@@ -37,8 +48,8 @@ fn cause(open: &Open) -> Cause {
 fn running() -> Stage {
     let (mut stage, mut outputs) = admit(&open()).unwrap();
     assert!(matches!(outputs.remove(0), Output::OpenShard { positions_max: 64, .. }));
-    stage.handle(NOW, Input::ShardOpened(Ok(())), &mut outputs);
-    assert!(matches!(outputs.as_slice(), [Output::Downstream(Frame::Open(_), None)]));
+    stage.handle(NOW, Input::ShardOpened(Ok(Vec::new())), &mut outputs);
+    assert!(matches!(outputs.as_slice(), [Output::Downstream(Frame::Open { .. }, None)]));
     stage
 }
 
@@ -48,7 +59,7 @@ fn step(start: u32, positions: u32) -> Step {
 }
 
 fn close(positions: u32) -> Close {
-    Close { positions, receipts: Vec::new() }
+    Close { positions, ..Close::default() }
 }
 
 fn feed(stage: &mut Stage, input: Input) -> Vec<Output> {
@@ -118,7 +129,8 @@ fn steps_are_computed_forwarded_and_signed_for() {
     assert!(feed(&mut stage, Input::UpstreamLost).is_empty());
     let receipt = key(1).sign(Domain::STAGE_RECEIPT, &CHARTER, &**draft).unwrap();
     let outputs = feed(&mut stage, Input::Signed { receipt: Ok(receipt.clone()), last: true });
-    let [Output::Downstream(Frame::Close(close), None), Output::Ended(None)] = outputs.as_slice()
+    let [Output::Downstream(Frame::Close(close), None), Output::Keep { .. }, Output::Ended(None)] =
+        outputs.as_slice()
     else {
         panic!("{outputs:?}");
     };
@@ -146,7 +158,11 @@ fn what_no_honest_neighbour_sends_ends_the_session_with_its_cause() {
             Input::Upstream(Frame::Step(step(0, 65)), Some(rows(65, 0.0))),
             Cause::Limit,
         ),
-        ("a second opening", Input::Upstream(Frame::Open(sign(&open())), None), Cause::Violation),
+        (
+            "a second opening",
+            Input::Upstream(Frame::Open { signed: sign(&open()), cached: 0 }, None),
+            Cause::Violation,
+        ),
         (
             "a missing receipt",
             Input::Upstream(

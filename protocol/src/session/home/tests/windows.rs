@@ -48,7 +48,7 @@ impl Ring {
 
     /// Runs to the close, which the holder asks for after `stop` tokens; returns its positions.
     fn run(&mut self, stop: usize) -> u32 {
-        let opened = Frame::Opened(self.home.session());
+        let opened = Frame::Opened { session: self.home.session(), cached: 0 };
         let mut turn = 0;
         let mut inputs = VecDeque::from([Input::OpenDurable(Ok(())), Input::Return(opened, None)]);
         loop {
