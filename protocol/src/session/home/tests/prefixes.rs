@@ -19,7 +19,11 @@ fn prompt() -> Vec<u32> {
 
 /// Home that names the prompt's page, and what it does at first.
 fn start_named() -> (Home, Vec<Output>) {
-    let (key, prompt) = (prefix_key(), prompt());
+    start_with_prompt(prompt())
+}
+
+fn start_with_prompt(prompt: Vec<u32>) -> (Home, Vec<Output>) {
+    let key = prefix_key();
     let open = Open { prefix: key.tags(&prompt), ..open() };
     let request = Request {
         signed: sign(&open),
@@ -89,10 +93,19 @@ fn the_whole_answer_closes_with_the_names_of_its_pages() {
     };
     let tags = prefix_key().tags(&prompt());
     assert_eq!((close.positions, &close.prefix), (PAGE + 2, &tags));
-    let receipts = receipts(&home, None);
-    let close = Close { receipts, ..close.clone() };
-    let outputs = feed(&mut home, Input::Return(Frame::Close(close), None));
+    let good = Close { receipts: receipts(&home, None), ..close.clone() };
+    let outputs = feed(&mut home, Input::Return(Frame::Close(good), None));
     assert_eq!((ending(&outputs).cached, &ending(&outputs).kept), (0, &tags));
+}
+
+#[test]
+fn what_a_broken_session_had_kept_is_not_counted_on() {
+    let (mut home, _) = start_named();
+    opened(&mut home, 0);
+    feed(&mut home, Input::Finish(FinishReason::Cancelled));
+    let outputs = feed(&mut home, Input::Return(Frame::Close(Close::default()), None));
+    assert!(ending(&outputs).refusal.is_some(), "no receipts");
+    assert!(ending(&outputs).kept.is_empty());
 }
 
 #[test]
@@ -103,6 +116,10 @@ fn a_ring_that_holds_what_was_not_named_is_refused() {
         let refusal = ending(&outputs).refusal.as_ref().expect("refused");
         assert_eq!((refusal.cause, refusal.stage), (Cause::Violation, 1), "{cached}");
     }
+    // Nor all of the prompt: what follows its last token is asked for.
+    let (mut home, _) = start_with_prompt(prompt()[..32].to_vec());
+    let outputs = opened(&mut home, PAGE);
+    assert!(ending(&outputs).refusal.is_some());
 }
 
 #[test]
