@@ -102,6 +102,7 @@ fn the_whole_answer_closes_with_the_names_of_its_pages() {
 fn what_a_broken_session_had_kept_is_not_counted_on() {
     let (mut home, _) = start_named();
     opened(&mut home, 0);
+    feed(&mut home, Input::Embedded { start: 0, result: Ok(rows(PAGE + 2, 1.0)) });
     feed(&mut home, Input::Finish(FinishReason::Cancelled));
     let outputs = feed(&mut home, Input::Return(Frame::Close(Close::default()), None));
     assert!(ending(&outputs).refusal.is_some(), "no receipts");
