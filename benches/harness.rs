@@ -45,6 +45,12 @@ impl Spread {
         };
         Self { median: values[values.len() / 2], least, most }
     }
+
+    /// For a table.
+    pub(crate) fn show(self, digits: usize) -> String {
+        let Self { median, least, most } = self;
+        format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
+    }
 }
 
 /// One operation to be timed.

@@ -2,7 +2,7 @@
 //!
 //! Real nodes in one process, each behind a relay of `comity-netsim` that others reach it by, so that
 //! every hop crosses one link. All parts run unless some are named:
-//! `cargo bench --bench links -- decode guesses prefill streams shared hops`.
+//! `cargo bench --bench links -- decode guesses prefill turns streams shared hops`.
 
 #[path = "links/ask.rs"]
 mod ask;
@@ -24,6 +24,8 @@ mod ring;
 mod shared;
 #[path = "links/streams.rs"]
 mod streams;
+#[path = "links/turns.rs"]
+mod turns;
 
 use harness::{Bench, say};
 
@@ -55,6 +57,9 @@ async fn run() {
     }
     if wanted("prefill") {
         prefill::run(&bench).await;
+    }
+    if wanted("turns") {
+        turns::run(&bench).await;
     }
     if wanted("streams") {
         streams::run(&bench).await;

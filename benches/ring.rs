@@ -20,18 +20,28 @@ pub(crate) struct Ring {
     _folder: tempfile::TempDir,
 }
 
+/// What makes answers come sooner than the links and stages alone would. Nothing by default: benches
+/// ask the same again and again.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shortcuts {
+    /// Most guesses home sends with a token.
+    pub(crate) draft_tokens: u32,
+    /// Whether stages keep what they computed for a prompt.
+    pub(crate) prefix_cache: bool,
+}
+
 impl Ring {
     /// On loopback.
     pub(crate) async fn start(bench: &Bench, stages: u32) -> Self {
-        Self::start_at(bench, stages, Vec::new(), 0).await
+        Self::start_at(bench, stages, Vec::new(), Shortcuts::default()).await
     }
 
-    /// With data planes where `data` says, home sending up to `draft_tokens` guesses with a token.
+    /// With data planes where `data` says.
     pub(crate) async fn start_at(
         bench: &Bench,
         stages: u32,
         data: Vec<DataPlace>,
-        draft_tokens: u32,
+        shortcuts: Shortcuts,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let spec = DemoSpec {
@@ -41,10 +51,9 @@ impl Ring {
             block_count: bench.file.config().block_count,
             nodes: stages,
             policies: Vec::new(),
-            draft_tokens,
+            draft_tokens: shortcuts.draft_tokens,
             draft_file: None,
-            // Benches ask the same again and again.
-            prefix_cache: false,
+            prefix_cache: shortcuts.prefix_cache,
             data,
         };
         let demo = Demo::start(&spec).await.expect("the consortium starts");

@@ -9,6 +9,7 @@ use crate::{
     ask::{PROMPT, Times, ask_for},
     harness::{Bench, Spread, say},
     network::{Link, Network},
+    ring::Shortcuts,
 };
 
 /// Tokens of one answer.
@@ -49,7 +50,10 @@ pub(crate) async fn run(bench: &Bench) {
     for round_trip in ROUND_TRIPS {
         let link = Link { round_trip, loss: 0.0 };
         for draft_tokens in [0, DRAFTS_MAX] {
-            networks.push(Network::guessing(bench, link, draft_tokens).await);
+            networks.push(
+                Network::with(bench, link, Shortcuts { draft_tokens, ..Shortcuts::default() })
+                    .await,
+            );
         }
     }
     let mut samples: BTreeMap<(Task, usize), Vec<Times>> = BTreeMap::new();
@@ -83,19 +87,15 @@ fn table(networks: &[Network], samples: &BTreeMap<(Task, usize), Vec<Times>>) {
     ));
     for ((task, place), plain) in samples.iter().filter(|((_, place), _)| place % 2 == 0) {
         let guessed = &samples[&(*task, place + 1)];
-        let show = |spread: Spread, digits: usize| {
-            let Spread { median, least, most } = spread;
-            format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
-        };
         let rates = |times: &[Times]| Spread::of(times.iter().map(Times::rate));
         let ratios = guessed.iter().zip(plain).map(|(with, without)| with.rate() / without.rate());
         let task = format!("{task:?}").to_lowercase();
         let link = networks[*place].link.map_or_else(String::new, Link::name);
         say(&format!(
             "{task:<10}{link:<20}{:>24}{:>24}{:>22}",
-            show(rates(plain), 1),
-            show(rates(guessed), 1),
-            show(Spread::of(ratios), 2),
+            rates(plain).show(1),
+            rates(guessed).show(1),
+            Spread::of(ratios).show(2),
         ));
     }
 }

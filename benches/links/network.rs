@@ -13,7 +13,7 @@ use comity_node::demo::DataPlace;
 use crate::{
     RATE_MBIT, STAGES,
     harness::{Bench, say},
-    ring::Ring,
+    ring::{Ring, Shortcuts},
 };
 
 /// Queue before the rate, milliseconds: what a common access link holds.
@@ -54,17 +54,16 @@ impl Network {
     }
 
     pub(crate) async fn start(bench: &Bench, link: Link) -> Self {
-        Self::guessing(bench, link, 0).await
+        Self::with(bench, link, Shortcuts::default()).await
     }
 
-    /// A ring whose home sends up to `draft_tokens` guesses with a token.
-    pub(crate) async fn guessing(bench: &Bench, link: Link, draft_tokens: u32) -> Self {
+    pub(crate) async fn with(bench: &Bench, link: Link, shortcuts: Shortcuts) -> Self {
         let nodes: Vec<SocketAddr> = (0..STAGES).map(|_| free_port()).collect();
         let relay = Relay::start(&scenario(&nodes, link)).expect("the relay starts");
         let places = nodes.iter().zip(relay.addresses());
         let places =
             places.map(|(&listen, &shown)| DataPlace { listen, advertise: vec![shown] }).collect();
-        let ring = Ring::start_at(bench, STAGES, places, draft_tokens).await;
+        let ring = Ring::start_at(bench, STAGES, places, shortcuts).await;
         Self { ring, link: Some(link), relay: Some(relay) }
     }
 
