@@ -70,8 +70,12 @@ fn describe(report: &Report) -> String {
     ];
     lines.extend(report.stages.iter().enumerate().map(|(index, stage)| {
         let signed = if stage.signed { "" } else { ", last span UNSIGNED" };
+        let cached = match stage.cached {
+            0 => String::new(),
+            cached => format!(", the first {cached} kept from an earlier session"),
+        };
         format!(
-            "stage {index:<6}{} ({}), node in {}, blocks {}, {} positions{signed}",
+            "stage {index:<6}{} ({}), node in {}, blocks {}, {} positions{cached}{signed}",
             stage.place.institution,
             stage.place.legal_name,
             stage.place.jurisdiction,
@@ -107,6 +111,7 @@ fn to_json(verdict: &Result<Report, VerifyError>) -> Value {
             "parent_country": stage.place.parent_country.to_string(),
             "blocks": [stage.blocks.start(), stage.blocks.end()],
             "positions": stage.positions,
+            "cached": stage.cached,
             "signed": stage.signed,
         })
     });

@@ -12,12 +12,40 @@ const HALF_STEP: f64 = f64::from_bits((1_023 - 33) << 52);
 /// Words of one block of Philox, one for each of as many tokens.
 const WORDS: usize = 4;
 /// Blocks made together: side by side, so that the compiler makes them at once.
-const LANES: usize = 8;
+const LANES: usize = 16;
 /// Tokens whose noise is made together.
 pub(super) const TOKENS: usize = WORDS * LANES;
 
-/// One block of Philox4x32-10 for each lane: `counter[word][lane]`.
-pub(super) fn philox(
+/// One block of Philox4x32-10 for each lane: `counter[word][lane]`. The same words on every machine,
+/// with as wide instructions as it has.
+pub(super) fn philox(counter: [[u32; LANES]; WORDS], key: [u32; 2]) -> [[u32; LANES]; WORDS] {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2")]
+        fn wide(counter: [[u32; LANES]; WORDS], key: [u32; 2]) -> [[u32; LANES]; WORDS] {
+            rounds(counter, key)
+        }
+        #[target_feature(enable = "avx512f")]
+        fn widest(counter: [[u32; LANES]; WORDS], key: [u32; 2]) -> [[u32; LANES]; WORDS] {
+            rounds(counter, key)
+        }
+        #[expect(unsafe_code, reason = "instructions that not every machine has")]
+        // SAFETY: called only where the machine was found to have them.
+        unsafe {
+            if std::is_x86_feature_detected!("avx512f") {
+                return widest(counter, key);
+            }
+            if std::is_x86_feature_detected!("avx2") {
+                return wide(counter, key);
+            }
+        }
+    }
+    rounds(counter, key)
+}
+
+/// The same in plain Rust.
+#[inline(always)]
+pub(super) fn rounds(
     mut counter: [[u32; LANES]; WORDS],
     mut key: [u32; 2],
 ) -> [[u32; LANES]; WORDS] {
