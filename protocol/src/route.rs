@@ -1,5 +1,6 @@
 //! The ordered stages of a session, and how they are chosen. Not their connections.
 
+mod class;
 mod field;
 mod search;
 
@@ -12,6 +13,7 @@ use crate::{
     limits::{BLOCKS_MAX, CANDIDATES_MAX, STAGES_MAX},
     policy::{Denial, Policy},
 };
+pub use class::plan_in_one_class;
 use field::Field;
 use search::{Outcome, Search};
 

@@ -258,3 +258,24 @@ proptest! {
         );
     }
 }
+
+#[test]
+fn a_route_stays_in_one_class_and_takes_the_first_that_has_one() {
+    let policy = Policy::open("open");
+    let request = request(&policy);
+    let whole = || vec![candidate(1, 0, 30)];
+    let (first, second) = (|| vec![candidate(2, 0, 10)], || vec![candidate(3, 10, 30)]);
+    let class = |exact: Vec<Candidate>, other: Vec<Candidate>| {
+        plan_in_one_class(&request, [("exact", exact), ("other", other)], near)
+            .map(|(route, class)| (route.into_stages(), class))
+    };
+    let slow = vec![Candidate { block_time_ns: 9_000_000, ..candidate(4, 0, 30) }];
+    assert_eq!(class(slow, whole()), Ok((vec![stage(4, 0, 30)], "exact")));
+    assert_eq!(class(first(), whole()), Ok((vec![stage(1, 0, 30)], "other")));
+    assert_eq!(class(vec![], whole()), Ok((vec![stage(1, 0, 30)], "other")));
+    // Together they would make a route.
+    let missing = |start, end| Err(RouteError::NoCandidate { blocks: vec![range(start, end)] });
+    assert_eq!(class(first(), second()), missing(10, 30));
+    assert_eq!(class(vec![], second()), missing(0, 10));
+    assert_eq!(class(vec![], vec![]), missing(0, 30));
+}
