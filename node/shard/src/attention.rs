@@ -83,8 +83,8 @@ impl Attention {
         out.resize(queries.len(), 0.0);
         let rows = context.rows;
         let units = rows.len() * self.kv_heads;
-        let seen: usize = rows.iter().map(|row| self.seen(row.position).len()).sum();
-        let parts = if seen * self.heads < PARALLEL_MIN { 1 } else { units };
+        let reads: usize = rows.iter().map(|row| seen(self.window, row.position).len()).sum();
+        let parts = if reads * self.heads < PARALLEL_MIN { 1 } else { units };
         let threads = compute.pool().threads();
         if parts > 1 && threads > 1 && units < threads * PARTS_PER_THREAD {
             return self.forward_by_tiles(compute, context, queries, partial, out);
@@ -101,7 +101,7 @@ impl Attention {
                     slot: context.slot,
                     kv_head: unit % self.kv_heads,
                     queries,
-                    positions: self.seen(row.position),
+                    positions: seen(self.window, row.position),
                     out: &mut state,
                 });
                 // SAFETY: units are disjoint, and each belongs to one part.
@@ -126,7 +126,7 @@ impl Attention {
         let units = rows.len() * self.kv_heads;
         let tiles: Vec<(usize, Range<u32>)> = (0..units)
             .flat_map(|unit| {
-                let seen = self.seen(rows[unit / self.kv_heads].position);
+                let seen = seen(self.window, rows[unit / self.kv_heads].position);
                 tiles(seen).map(move |tile| (unit, tile))
             })
             .collect();
@@ -158,12 +158,6 @@ impl Attention {
         }
     }
 
-    /// Positions that `position` sees.
-    fn seen(&self, position: u32) -> Range<u32> {
-        let first = self.window.map_or(0, |window| (position + 1).saturating_sub(window));
-        first..position + 1
-    }
-
     /// Query heads per kv head.
     const fn group(&self) -> usize {
         self.heads / self.kv_heads
@@ -172,6 +166,12 @@ impl Attention {
     const fn state_floats(&self) -> usize {
         self.group() * (2 + self.head_size)
     }
+}
+
+/// Positions that `position` sees through a window.
+pub(crate) fn seen(window: Option<u32>, position: u32) -> Range<u32> {
+    let first = window.map_or(0, |window| (position + 1).saturating_sub(window));
+    first..position + 1
 }
 
 /// The tiles that `positions` touch, cut to them.

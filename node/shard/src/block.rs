@@ -19,13 +19,19 @@ use crate::{
     shard::LoadError,
 };
 
+/// What a block is beside its weights.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    pub(crate) attention: Attention,
+    pub(crate) activation: Activation,
+    /// Index among the shard's ropes.
+    pub(crate) rope: usize,
+}
+
 /// Weights and shape of one block.
 #[derive(Debug)]
 pub(crate) struct Block {
-    attention: Attention,
-    activation: Activation,
-    /// Index among the shard's ropes.
-    rope: usize,
+    frame: Frame,
     attention_norm: RmsNorm,
     query: Linear,
     key: Linear,
@@ -41,6 +47,33 @@ pub(crate) struct Block {
     post_feed_forward_norm: Option<RmsNorm>,
 }
 
+impl Frame {
+    /// Block `index` of a model; adds its rope to `ropes` unless an equal one is there.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        index: u32,
+        tensors: &mut Tensors<'_>,
+        ropes: &mut Vec<Rope>,
+    ) -> Self {
+        let factors = tensors.take(ROPE_FACTORS).map(|(_, bytes)| floats_of(&bytes));
+        let window = config.windows.get(index as usize).copied().flatten();
+        let rope = rope(config, window.is_some(), factors.as_deref());
+        let known = ropes.iter().position(|known| *known == rope);
+        let rope = known.unwrap_or_else(|| {
+            ropes.push(rope);
+            ropes.len() - 1
+        });
+        let attention = Attention {
+            heads: config.heads as usize,
+            kv_heads: config.kv_heads as usize,
+            head_size: config.head_size as usize,
+            scale: config.attention_scale,
+            window,
+        };
+        Self { attention, activation: config.activation, rope }
+    }
+}
+
 impl Block {
     /// Reads block `index`, checks its digest and builds it; adds its rope to `ropes` unless an
     /// equal one is there.
@@ -52,25 +85,9 @@ impl Block {
     ) -> Result<Self, LoadError> {
         let config = file.config();
         let mut tensors = Tensors::read(file, Part::Block(index), expected)?;
-        let factors = tensors.take(ROPE_FACTORS).map(|(_, bytes)| floats_of(&bytes));
         let name = |name: &str| format!("blk.{index}.{name}.weight");
-        let window = config.windows.get(index as usize).copied().flatten();
-        let rope = rope(config, window.is_some(), factors.as_deref());
-        let known = ropes.iter().position(|known| *known == rope);
-        let rope = known.unwrap_or_else(|| {
-            ropes.push(rope);
-            ropes.len() - 1
-        });
         Ok(Self {
-            attention: Attention {
-                heads: config.heads as usize,
-                kv_heads: config.kv_heads as usize,
-                head_size: config.head_size as usize,
-                scale: config.attention_scale,
-                window,
-            },
-            activation: config.activation,
-            rope,
+            frame: Frame::new(config, index, &mut tensors, ropes),
             attention_norm: tensors.norm(&name("attn_norm"), config)?,
             query: tensors.linear(&name("attn_q"))?,
             key: tensors.linear(&name("attn_k"))?,
@@ -126,7 +143,7 @@ impl Block {
         let per_row = queries
             .chunks_exact_mut(query_size)
             .zip(keys.chunks_exact_mut(kv_size).zip(values.chunks_exact(kv_size)));
-        let (rope, angles) = (&pass.ropes[self.rope], &pass.angles[self.rope]);
+        let (rope, angles) = (&pass.ropes[self.frame.rope], &pass.angles[self.frame.rope]);
         compute.each(per_row.zip(angles), |((queries, (keys, _)), angles)| {
             rope.rotate(queries, angles);
             rope.rotate(keys, angles);
@@ -136,7 +153,7 @@ impl Block {
             pass.caches[row.session].store(compute, slot, row.position, keys, values);
         }
         let context = Context { caches: pass.caches, slot, rows: pass.rows };
-        self.attention.forward(compute, context, queries, &mut scratch.partial, attended);
+        self.frame.attention.forward(compute, context, queries, &mut scratch.partial, attended);
         products(compute, attended, rows, rounded, [(&self.output, &mut *x)])?;
         if let Some(norm) = &self.post_attention_norm {
             norm.apply(compute, x);
@@ -151,7 +168,7 @@ impl Block {
         self.feed_forward_norm.forward(compute, hidden, x);
         products(compute, x, rows, rounded, [(&self.gate, &mut *gate), (&self.up, &mut *up)])?;
         let size = self.gate.outputs();
-        let activation = self.activation;
+        let activation = self.frame.activation;
         compute.each(gate.chunks_exact_mut(size).zip(up.chunks_exact(size)), |(gate, up)| {
             compute.run(Gated { activation, gate, up });
         });
@@ -234,9 +251,7 @@ impl<'a> Tensors<'a> {
     }
 
     pub(crate) fn linear(&mut self, name: &str) -> Result<Linear, LoadError> {
-        let (tensor, bytes) = self.require(name)?;
-        Linear::new(tensor, &bytes)
-            .map_err(|source| LoadError::Tensor { tensor: name.to_owned(), source })
+        self.tensor(name, Linear::new)
     }
 
     pub(crate) fn norm(&mut self, name: &str, config: &ModelConfig) -> Result<RmsNorm, LoadError> {
@@ -247,6 +262,21 @@ impl<'a> Tensors<'a> {
     fn norm_if_any(&mut self, name: &str, config: &ModelConfig) -> Option<RmsNorm> {
         let (_, bytes) = self.take(name)?;
         Some(RmsNorm::new(floats_of(&bytes), config.norm_epsilon))
+    }
+
+    /// What `load` makes of a tensor.
+    pub(crate) fn tensor<T>(
+        &mut self,
+        name: &str,
+        load: impl FnOnce(&TensorInfo, &[u8]) -> Result<T, ComputeError>,
+    ) -> Result<T, LoadError> {
+        let (tensor, bytes) = self.require(name)?;
+        load(tensor, &bytes).map_err(|source| LoadError::Tensor { tensor: name.to_owned(), source })
+    }
+
+    /// Whether a tensor is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tensors.iter().any(|(tensor, _)| tensor.name == name)
     }
 
     fn take(&mut self, name: &str) -> Option<(&'a TensorInfo, Vec<u8>)> {
@@ -261,6 +291,6 @@ impl<'a> Tensors<'a> {
 }
 
 /// Bytes of an F32 tensor; the layout check admits no other kind where this is used.
-fn floats_of(bytes: &[u8]) -> Vec<f32> {
+pub(crate) fn floats_of(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }

@@ -5,10 +5,15 @@
 //! how blocks are split over stages, how a prefill was chunked, which sessions run beside it, the
 //! thread count or the instruction set. Weights of kinds `Q2_K` and `Q3_K` go through candle
 //! instead, which keeps only the first of these.
+//!
+//! Blocks can run on a GPU, with candle: features `cuda` and `metal`, see [`Device`]. That is wired
+//! and compared with our kernels on candle's CPU device, but was never run on a GPU.
 
 mod attention;
 mod block;
+mod blocks;
 mod config;
+mod device;
 pub mod fixture;
 mod gguf;
 mod home;
@@ -29,6 +34,7 @@ mod tokenizer;
 pub const NUMERIC_CLASS: &str = "cpu-2/wire-f32/kv-f16";
 
 pub use config::{Architecture, ConfigError, ModelConfig};
+pub use device::{Device, NUMERIC_CLASSES, ParseDeviceError};
 pub use gguf::{GgmlType, HeaderError, TensorInfo, ValueError};
 pub use home::{EmbedError, Home, LogitsError};
 pub use kernels::{Compute, InstructionSet};

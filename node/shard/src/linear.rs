@@ -9,7 +9,7 @@ use candle_core::{
 };
 
 use crate::{
-    gguf::{GgmlType, TensorInfo},
+    gguf::TensorInfo,
     kernels::{Activations, Compute, Weights},
 };
 
@@ -37,15 +37,11 @@ enum Stored {
 impl Linear {
     /// Takes a tensor `[inputs, outputs]` (GGUF order) with its bytes as in the file.
     pub(crate) fn new(tensor: &TensorInfo, bytes: &[u8]) -> Result<Self, ComputeError> {
-        let size = |index: usize| {
-            let dim = tensor.dims.get(index).copied().unwrap_or(1);
-            usize::try_from(dim).map_err(|error| ComputeError(Arc::new(error)))
-        };
-        let (inputs, outputs) = (size(0)?, size(1)?);
+        let (inputs, outputs) = sizes(tensor)?;
         let weights = if Weights::supports(tensor.kind) {
             Stored::Packed(Weights::new(tensor.kind, (inputs, outputs), bytes))
         } else {
-            let loaded = candle_tensor(tensor.kind, (inputs, outputs), bytes)?;
+            let loaded = candle_tensor(tensor, bytes, &Device::Cpu)?;
             let product = QMatMul::from_arc(Arc::clone(&loaded)).map_err(compute)?;
             Stored::Candle { product, tensor: loaded, bytes: tensor.bytes }
         };
@@ -109,15 +105,26 @@ pub(crate) fn products<const N: usize>(
     Ok(())
 }
 
-fn candle_tensor(
-    kind: GgmlType,
-    (inputs, outputs): (usize, usize),
+/// Takes a tensor `[inputs, outputs]` (GGUF order) with its bytes as in the file to `device`.
+pub(crate) fn candle_tensor(
+    tensor: &TensorInfo,
     bytes: &[u8],
+    device: &Device,
 ) -> Result<Arc<QTensor>, ComputeError> {
-    let loaded = qtensor_from_ggml(kind.candle(), bytes, vec![outputs, inputs], &Device::Cpu);
+    let (inputs, outputs) = sizes(tensor)?;
+    let loaded = qtensor_from_ggml(tensor.kind.candle(), bytes, vec![outputs, inputs], device);
     loaded.map(Arc::new).map_err(compute)
 }
 
-fn compute(error: candle_core::Error) -> ComputeError {
+/// Inputs and outputs of a matrix.
+fn sizes(tensor: &TensorInfo) -> Result<(usize, usize), ComputeError> {
+    let size = |index: usize| {
+        let dim = tensor.dims.get(index).copied().unwrap_or(1);
+        usize::try_from(dim).map_err(|error| ComputeError(Arc::new(error)))
+    };
+    Ok((size(0)?, size(1)?))
+}
+
+pub(crate) fn compute(error: candle_core::Error) -> ComputeError {
     ComputeError(Arc::new(error))
 }

@@ -34,6 +34,11 @@ impl Rope {
         Self { head_size, pairs, frequencies: (0..dims / 2).map(frequency).collect() }
     }
 
+    /// Which elements of a head it rotates together.
+    pub(crate) const fn pairs(&self) -> RopePairs {
+        self.pairs
+    }
+
     /// Cosine and sine per frequency at absolute `position`.
     pub(crate) fn angles(&self, position: u32) -> Angles {
         let angle = |frequency: &f64| {

@@ -14,13 +14,12 @@ use comity_protocol::{
 
 use crate::{
     attention::Row,
-    block::Block,
+    blocks::{Blocks, Cache},
+    device::Device,
     kernels::Compute,
-    kv_cache::{CacheShape, KvCache},
+    kv_cache::CacheShape,
     linear::ComputeError,
     model_file::ModelFile,
-    pass::{Pass, Scratch},
-    rope::Rope,
 };
 
 pub use error::{ForwardError, LoadError, OpenSessionError, TruncateError};
@@ -34,10 +33,7 @@ pub struct Shard {
     range: BlockRange,
     hidden_size: usize,
     context_length: u32,
-    blocks: Vec<Block>,
-    ropes: Vec<Rope>,
-    compute: Compute,
-    scratch: Scratch,
+    blocks: Blocks,
     shape: CacheShape,
     kv_budget: u64,
     kv_reserved: u64,
@@ -47,14 +43,15 @@ pub struct Shard {
 
 #[derive(Debug)]
 struct Session {
-    cache: KvCache,
+    cache: Cache,
     /// Blocks it runs: all of the shard's, or some.
     range: BlockRange,
     positions_max: u32,
 }
 
 impl Shard {
-    /// Reads blocks `range` of `file`, and nothing else, and checks them against `manifest`.
+    /// Reads blocks `range` of `file`, and nothing else, and checks them against `manifest`; they
+    /// run on the CPU.
     ///
     /// # Errors
     /// [`LoadError`] naming the block and tensors that are not what the manifest says.
@@ -63,18 +60,39 @@ impl Shard {
         range: BlockRange,
         manifest: &Manifest,
     ) -> Result<Self, LoadError> {
+        Self::load_at(file, range, manifest, None)
+    }
+
+    /// Like [`Self::load`], with weights and caches on `device`.
+    ///
+    /// # Errors
+    /// [`LoadError`]; also if the device is not there.
+    pub fn load_on(
+        file: &ModelFile,
+        range: BlockRange,
+        manifest: &Manifest,
+        device: Device,
+    ) -> Result<Self, LoadError> {
+        let place = device.open().map_err(|source| LoadError::Device { device, source })?;
+        Self::load_at(file, range, manifest, place)
+    }
+
+    /// With our kernels, or with candle at `place`.
+    fn load_at(
+        file: &ModelFile,
+        range: BlockRange,
+        manifest: &Manifest,
+        place: Option<candle_core::Device>,
+    ) -> Result<Self, LoadError> {
         check_manifest(file, manifest)?;
         let config = file.config();
         let expected = manifest.blocks.get(range.start() as usize..range.end() as usize);
         let expected = expected.filter(|_| range.end() <= config.block_count);
         let expected =
             expected.ok_or(LoadError::Range { range, block_count: config.block_count })?;
-        let mut ropes = Vec::new();
-        let blocks = range.iter().zip(expected);
-        let blocks = blocks.map(|(block, &digest)| Block::load(file, block, digest, &mut ropes));
-        let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
+        let blocks = Blocks::load(file, range, expected, place)?;
         let shape = CacheShape {
-            blocks: blocks.len(),
+            blocks: range.len() as usize,
             kv_heads: config.kv_heads as usize,
             head_size: config.head_size as usize,
         };
@@ -83,9 +101,6 @@ impl Shard {
             hidden_size: config.hidden_size as usize,
             context_length: config.context_length,
             blocks,
-            ropes,
-            compute: Compute::shared(),
-            scratch: Scratch::default(),
             shape,
             kv_budget: KV_BUDGET_DEFAULT,
             kv_reserved: 0,
@@ -94,9 +109,9 @@ impl Shard {
         })
     }
 
-    /// Sets what the blocks run on; a fresh shard uses [`Compute::shared`].
+    /// Sets what blocks on the CPU run on; a fresh shard uses [`Compute::shared`].
     pub fn set_compute(&mut self, compute: Compute) {
-        self.compute = compute;
+        self.blocks.set_compute(compute);
     }
 
     /// Blocks this shard runs.
@@ -105,10 +120,10 @@ impl Shard {
         self.range
     }
 
-    /// Bytes of weights in memory.
+    /// Bytes of weights in memory, the device's if they are there.
     #[must_use]
     pub fn weight_bytes(&self) -> u64 {
-        self.blocks.iter().map(Block::bytes).sum()
+        self.blocks.bytes()
     }
 
     /// Sets how many bytes of KV sessions may be promised; open sessions keep what they have.
@@ -187,7 +202,7 @@ impl Shard {
         }
         self.kv_reserved += needed;
         self.make_room();
-        let cache = KvCache::new(shape);
+        let cache = self.blocks.cache(shape, positions_max);
         self.sessions.insert(id, Session { cache, range, positions_max });
         Ok(())
     }
@@ -329,23 +344,9 @@ impl Shard {
         rows: &[Row],
         hidden: &mut [f32],
     ) -> Result<(), ComputeError> {
-        let angles: Vec<Vec<_>> = self
-            .ropes
-            .iter()
-            .map(|rope| rows.iter().map(|row| rope.angles(row.position)).collect())
-            .collect();
         let mut caches: Vec<_> = group.iter_mut().map(|(_, session)| &mut session.cache).collect();
-        let mut pass = Pass {
-            compute: &self.compute,
-            caches: &mut caches,
-            rows,
-            ropes: &self.ropes,
-            angles: &angles,
-            scratch: &mut self.scratch,
-        };
         let first = (range.start() - self.range.start()) as usize;
-        let mut blocks = self.blocks[first..][..range.len() as usize].iter().enumerate();
-        blocks.try_for_each(|(slot, block)| block.forward(&mut pass, slot, hidden))
+        self.blocks.run(first..first + range.len() as usize, &mut caches, rows, hidden)
     }
 }
 

@@ -6,6 +6,7 @@ use comity_protocol::{
 };
 
 use crate::{
+    device::Device,
     linear::ComputeError,
     model_file::{Part, ReadError},
 };
@@ -46,6 +47,15 @@ pub enum LoadError {
         got: Digest,
         /// Names of the tensors the digest covers.
         tensors: Vec<String>,
+    },
+    /// The device is not there, or the build cannot use it.
+    #[error("cannot open device {device}")]
+    Device {
+        /// The device.
+        device: Device,
+        /// What failed.
+        #[source]
+        source: ComputeError,
     },
     /// A part lacks a tensor.
     #[error("{part} lacks tensor `{tensor}`")]

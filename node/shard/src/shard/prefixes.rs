@@ -1,5 +1,5 @@
-//! What a shard keeps of ended sessions for later ones with the same beginning. Not what a beginning
-//! is called, nor who may ask: `comity_protocol::prefix`.
+//! What a shard in host memory keeps of ended sessions for later ones with the same beginning. Not
+//! what a beginning is called, nor who may ask: `comity_protocol::prefix`.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use comity_protocol::{
 };
 
 use super::Shard;
-use crate::{kernels::Lines, kv_cache::KvCache};
+use crate::kernels::Lines;
 
 /// Keys and values of one page, and the digests of its positions' rows.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Shard {
         let found = self.prefixes.find(now, scope, &prefix[..pages]);
         let rows = found.iter().flat_map(|page| page.rows.iter().copied()).collect();
         let pages = found.into_iter().map(|page| page.keys_and_values).collect();
-        session.cache = KvCache::with_pages(session.cache.shape(), pages);
+        session.cache.take_over(pages);
         rows
     }
 

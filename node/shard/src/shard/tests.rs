@@ -1,6 +1,7 @@
 //! Shards against candle's whole models, and against themselves cut in other ways.
 #![expect(clippy::cast_possible_truncation, reason = "a fixture's numbers are small")]
 
+mod devices;
 mod golden;
 mod oracle;
 mod prefixes;
