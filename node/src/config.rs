@@ -16,6 +16,7 @@ use comity_protocol::{
     limits::{ADDRESSES_MAX, NAME_BYTES_MAX},
     speculation::DRAFTS_MAX,
 };
+use comity_shard::Device;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// Port of the control plane, UDP and TCP.
@@ -123,6 +124,9 @@ pub struct ModelSection {
     /// Blocks run as a stage, if any.
     #[serde(default, deserialize_with = "block_range")]
     pub blocks: Option<BlockRange>,
+    /// Where those blocks run, and the draft model's.
+    #[serde(default, deserialize_with = "device")]
+    pub device: Device,
     /// Whether the node takes prompts for it.
     #[serde(default = "default_home")]
     pub home: bool,
@@ -290,6 +294,10 @@ fn peer_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashSet<PeerK
 fn block_range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BlockRange>, D::Error> {
     let [start, end] = <[u32; 2]>::deserialize(deserializer)?;
     BlockRange::new(start, end).map(Some).map_err(D::Error::custom)
+}
+
+fn device<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Device, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
 #[cfg(test)]

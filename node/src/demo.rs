@@ -16,6 +16,7 @@ use comity_protocol::{
     roster::{Role, Roster, RosterNode},
     signed::{Domain, NodeKey, Signed, SignedError},
 };
+use comity_shard::Device;
 use tokio::time::timeout;
 
 use crate::{
@@ -214,6 +215,7 @@ impl Demo {
                 file: spec.model.clone(),
                 name: spec.name.clone(),
                 blocks: Some(blocks),
+                device: Device::Cpu,
                 home: index == 0,
                 kv_budget: KV_BUDGET,
                 draft_tokens: spec.draft_tokens,

@@ -14,13 +14,14 @@ use comity_protocol::{
     speculation::Drafts,
 };
 use comity_shard::{
-    Home, LoadError, ModelFile, OpenError, ReadError, Shard, Tokenizer, TokenizerError,
+    Device, Home, LoadError, ModelFile, OpenError, ReadError, Shard, Tokenizer, TokenizerError,
 };
 
 use crate::executor::Model;
 
-/// Numeric class of the results this build gives on CPUs: kernel set, wire and KV dtypes, family.
-pub const NUMERIC_CLASS: &str = comity_shard::NUMERIC_CLASS;
+/// Numeric classes whose stages this build uses as home, in the order it prefers them: the exact one,
+/// of CPUs, first.
+pub const NUMERIC_CLASSES: [&str; 3] = comity_shard::NUMERIC_CLASSES;
 
 /// What home needs of a model besides its weights.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ pub struct ModelSpec {
     pub name: String,
     /// Blocks served as a stage, if any.
     pub blocks: Option<BlockRange>,
+    /// Where they run, and the draft model's.
+    pub device: Device,
     /// Whether this node takes prompts for it.
     pub home: bool,
     /// Bytes of KV cache allowed, and as many for the draft model.
@@ -104,6 +107,12 @@ pub enum LoadModelError {
         file: PathBuf,
         /// Why.
         source: LoadError,
+    },
+    /// The same weights are another section's already, perhaps on another device.
+    #[error("{} is another section's model already", .file.display())]
+    Twice {
+        /// The file.
+        file: PathBuf,
     },
     /// The draft model speaks of other tokens.
     #[error("{} cannot draft for {}: its vocabulary is another", .draft.display(), .file.display())]
@@ -158,13 +167,17 @@ impl Models {
             model.manifest().map_err(|source| LoadModelError::Read { file: file(), source })?;
         let weights = |source| LoadModelError::Weights { file: file(), source };
         let digest = manifest.digest();
+        if self.loaded.contains_key(&digest) {
+            return Err(LoadModelError::Twice { file: file() });
+        }
         let prefix_cache = spec.prefix_cache;
         let mut loaded = Model { shard: None, home: None, prefix_cache };
         if let Some(blocks) = spec.blocks {
-            let mut shard = Shard::load(&model, blocks, &manifest).map_err(weights)?;
+            let mut shard =
+                Shard::load_on(&model, blocks, &manifest, spec.device).map_err(weights)?;
             shard.set_kv_budget(spec.kv_budget);
             loaded.shard = Some(shard);
-            let numeric_class = NUMERIC_CLASS.to_owned();
+            let numeric_class = spec.device.numeric_class().to_owned();
             self.serving.push(Serving {
                 manifest: manifest.clone(),
                 digest,
@@ -208,7 +221,7 @@ impl Models {
         }
         let weights = |source| LoadModelError::Weights { file: file.to_owned(), source };
         let blocks = BlockRange::new(0, manifest.block_count)?;
-        let mut shard = Shard::load(&model, blocks, &manifest).map_err(weights)?;
+        let mut shard = Shard::load_on(&model, blocks, &manifest, spec.device).map_err(weights)?;
         shard.set_kv_budget(spec.kv_budget);
         let home = Arc::new(Home::load(&model, &manifest).map_err(weights)?);
         let key = Digest::of_parts(&[DRAFT_KEY, &drafted.digest().0]);

@@ -13,6 +13,7 @@ use std::{
 };
 
 use comity_protocol::{
+    block::BlockRange,
     charter::{Charter, CharterError, SignedCharter},
     id::{Digest, PeerKey, SessionId},
     request::Generate,
@@ -31,7 +32,7 @@ use crate::{
     keys::{self, KeyError},
     ledger::Ledger,
     log::{Log, OpenLogError, Record},
-    model::{LoadModelError, ModelSpec, Models, NUMERIC_CLASS},
+    model::{LoadModelError, ModelSpec, Models, NUMERIC_CLASSES},
     net::{
         control::{Control, ControlConfig, ControlError},
         data::{BindError, ClientPlane, DataConfig, DataPlane},
@@ -335,11 +336,17 @@ impl Node {
     }
 
     async fn covers(&self, model: Digest, block_count: u32) -> bool {
-        let candidates = self.context.directory.candidates(model, NUMERIC_CLASS).await;
-        (0..block_count).all(|block| {
-            let holds = |range: comity_protocol::block::BlockRange| range.iter().contains(&block);
-            candidates.iter().any(|candidate| holds(candidate.blocks))
-        })
+        for class in NUMERIC_CLASSES {
+            let candidates = self.context.directory.candidates(model, class).await;
+            let all = (0..block_count).all(|block| {
+                let holds = |range: BlockRange| range.iter().contains(&block);
+                candidates.iter().any(|candidate| holds(candidate.blocks))
+            });
+            if all {
+                return true;
+            }
+        }
+        false
     }
 
     /// Stops: running sessions end with a cause, records reach the disk, ports close.

@@ -30,7 +30,7 @@ async fn answers_are_the_same_with_any_guesses() {
 #[test]
 fn a_draft_model_of_another_vocabulary_is_refused() {
     use comity_node::model::{LoadModelError, ModelSpec, Models};
-    use comity_shard::fixture;
+    use comity_shard::{Device, fixture};
     let folder = tempfile::tempdir().unwrap();
     let (large, other) = (folder.path().join("large.gguf"), folder.path().join("other.gguf"));
     fixture::write_llama(&large, 1).unwrap();
@@ -39,6 +39,7 @@ fn a_draft_model_of_another_vocabulary_is_refused() {
         file: large.clone(),
         name: "large".into(),
         blocks: None,
+        device: Device::Cpu,
         home: true,
         kv_budget: 1 << 20,
         draft_tokens: 4,
@@ -50,4 +51,26 @@ fn a_draft_model_of_another_vocabulary_is_refused() {
         refused,
         LoadModelError::Vocabulary { draft, file } if draft == other && file == large
     ));
+}
+
+#[test]
+fn the_same_weights_in_two_sections_are_refused() {
+    use comity_node::model::{LoadModelError, ModelSpec, Models};
+    use comity_shard::{Device, fixture};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.gguf");
+    fixture::write_llama(&file, 1).unwrap();
+    let spec = |name: &str| ModelSpec {
+        file: file.clone(),
+        name: name.into(),
+        blocks: None,
+        device: Device::Cpu,
+        home: true,
+        kv_budget: 1 << 20,
+        draft_tokens: 0,
+        draft_file: None,
+        prefix_cache: true,
+    };
+    let refused = Models::load(&[spec("one"), spec("two")]).unwrap_err();
+    assert!(matches!(refused, LoadModelError::Twice { .. }), "{refused}");
 }

@@ -100,6 +100,7 @@ fn setup(config: Config) -> Result<Setup, UpError> {
         file: model.file,
         name: model.name,
         blocks: model.blocks,
+        device: model.device,
         home: model.home,
         draft_tokens: model.draft_tokens,
         draft_file: model.draft_file,

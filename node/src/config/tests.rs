@@ -25,6 +25,7 @@ fn the_example_is_valid_and_shows_the_defaults() {
     assert_eq!((model.home, model.kv_budget()), (true, 512 << 20));
     assert_eq!(short.models[0].kv_budget_mib, model.kv_budget_mib);
     assert_eq!(short.models[0].blocks, None);
+    assert_eq!(short.models[0].device, model.device);
     assert!(short.models[0].home);
 }
 
@@ -59,6 +60,10 @@ fn wrong_values_are_named() {
         ("[client]\nkeys = ['beef']\n", "\"beef\": expected 32 bytes"),
         ("[[models]]\nfile = 'f'\nname = 'n'\nblocks = [5, 5]\n", "toml:7: "),
         ("[[models]]\nfile = 'f'\nname = 'n'\nblocks = [0]\n", "toml:7: "),
+        (
+            "[[models]]\nfile = 'f'\nname = 'n'\ndevice = 'rocm:0'\n",
+            "toml:7: device `rocm:0` is none",
+        ),
         ("[[models]]\nfile = 'f'\nname = 'n'\nhome = false\n", "models[0].blocks: "),
         ("[[models]]\nfile = 'f'\nname = ''\n", "models[0].name: "),
         ("[[models]]\nfile = 'f'\nname = 'n'\nkv_budget_mib = 0\n", "models[0].kv_budget_mib: "),
@@ -77,4 +82,13 @@ fn wrong_values_are_named() {
     assert!(missing.contains("charter"), "{missing}");
     let unread = Config::load(Path::new("/nowhere/comity.toml")).unwrap_err();
     assert!(unread.to_string().contains("/nowhere/comity.toml"), "{unread}");
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_device_the_build_lacks_is_named_with_its_feature() {
+    let error = error("[[models]]\nfile = 'f'\nname = 'n'\nblocks = [0, 1]\ndevice = 'cuda:0'\n");
+    let expected =
+        "/etc/comity/comity.toml:8: device `cuda:0` needs a build with `--features cuda`";
+    assert_eq!(error, expected);
 }

@@ -14,7 +14,7 @@ use comity_protocol::{
 use tracing::warn;
 
 use super::{Context, home::Job};
-use crate::{ledger::LedgerError, model::NUMERIC_CLASS};
+use crate::ledger::LedgerError;
 
 /// Name of the sampler's specification.
 const SAMPLER: &str = comity_protocol::sampler::NAME;
@@ -71,7 +71,7 @@ impl Context {
             filters: Vec::new(),
             stage_receipts: ending.receipts.iter().map(Signed::payload_digest).collect(),
             client_nonce: job.nonce.clone(),
-            numeric_class: NUMERIC_CLASS.to_owned(),
+            numeric_class: job.numeric_class.to_owned(),
             unsigned_stages: ending.unsigned_stages,
         };
         let receipt = self.ledger.close(receipt).await?;

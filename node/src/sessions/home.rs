@@ -21,7 +21,7 @@ use comity_protocol::{
     prefix::{PrefixKey, Scope},
     receipt::{OpenRecord, Sampling},
     request::{ChatMessage, ClientEvent, Generate, Prompt, StageInfo, Started},
-    route::{Route, RouteRequest, plan},
+    route::{Route, RouteRequest, plan_in_one_class},
     sampler::Sampler,
     session::{Open, home::Request},
     signed::Domain,
@@ -35,7 +35,7 @@ use tracing::{Instrument as _, info_span};
 
 use self::driver::Driver;
 use super::Context;
-use crate::model::{HomeModel, NUMERIC_CLASS};
+use crate::model::{HomeModel, NUMERIC_CLASSES};
 
 /// Events a client may have waiting: about two seconds of tokens. A client that reads slower slows
 /// its own session down, nobody else's.
@@ -57,6 +57,8 @@ pub(super) struct Job {
     pub(super) sampling: Sampling,
     pub(super) policy: Policy,
     pub(super) route: Route,
+    /// Numeric class of every stage of the route.
+    pub(super) numeric_class: &'static str,
     pub(super) salt: Salt,
     pub(super) nonce: Bytes,
     pub(super) open_record: OpenRecord,
@@ -84,7 +86,8 @@ impl Context {
         let positions_max = positions(&model, prompt.len(), max_tokens)?;
         let now = self.clock.now();
         let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
-        let route = self.route(&model, digest, &policy, positions_max, generate.stages_min).await?;
+        let (route, numeric_class) =
+            self.route(&model, digest, &policy, positions_max, generate.stages_min).await?;
         let (session, salt) = random()?;
         let prefix_key = model.prefix_cache.then(|| self.prefixes.key(&digest, &policy));
         let prefix = prefix_key.as_ref().map(|key| self.held(&model, &policy, key, &prompt));
@@ -96,7 +99,7 @@ impl Context {
             policy: policy.clone(),
             salt: salt.clone(),
             deadline: now + SESSION_LIFE_MAX,
-            numeric_class: NUMERIC_CLASS.to_owned(),
+            numeric_class: numeric_class.to_owned(),
             prefix: prefix.unwrap_or_default(),
         };
         let signed = self.ledger.key().sign(Domain::OPEN, &self.charter, &open)?;
@@ -114,6 +117,7 @@ impl Context {
             open_record: open_record(&open, home.institution, now),
             policy,
             route,
+            numeric_class,
             salt,
             nonce: generate.nonce,
             prompt_tokens: started.prompt_tokens,
@@ -155,8 +159,9 @@ impl Context {
         Generation { events, _cancel: cancel.drop_guard() }
     }
 
-    /// The cheapest route that the policy permits. Latencies between nodes are not measured yet and
-    /// count as equal.
+    /// The cheapest route that the policy permits, all in one numeric class: the first of
+    /// [`NUMERIC_CLASSES`] that has one. Latencies between nodes are not measured yet and count as
+    /// equal.
     async fn route(
         &self,
         model: &HomeModel,
@@ -164,8 +169,7 @@ impl Context {
         policy: &Policy,
         positions: u32,
         stages_min: u32,
-    ) -> Result<Route, GenerateError> {
-        let candidates = self.directory.candidates(digest, NUMERIC_CLASS).await;
+    ) -> Result<(Route, &'static str), GenerateError> {
         let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
         let request = RouteRequest {
             block_count: model.manifest.block_count,
@@ -175,7 +179,11 @@ impl Context {
             stages_min,
             positions: positions.into(),
         };
-        Ok(plan(&request, &candidates, |_, _| Duration::ZERO)?)
+        let mut offers = Vec::new();
+        for class in NUMERIC_CLASSES {
+            offers.push((class, self.directory.candidates(digest, class).await));
+        }
+        Ok(plan_in_one_class(&request, offers, |_, _| Duration::ZERO)?)
     }
 
     /// Names of the prompt's first pages, as far as stages may hold them. The last token is always

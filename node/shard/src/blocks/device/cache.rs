@@ -2,8 +2,9 @@
 //! `shard`.
 
 use candle_core::{DType, Device, Result, Tensor};
+use comity_protocol::prefix::PAGE_POSITIONS;
 
-use crate::kv_cache::{CacheShape, PAGE_POSITIONS};
+use crate::kv_cache::CacheShape;
 
 /// Keys and values of one session in every block of a shard, which grow by doubling.
 #[derive(Debug)]
