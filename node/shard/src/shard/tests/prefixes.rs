@@ -125,3 +125,15 @@ fn what_is_kept_gives_way_to_sessions() {
     shard.open_session(LATER, 1).unwrap();
     assert_eq!(shard.prefix_bytes(), 0, "a page more is promised, and half a page is none");
 }
+
+#[test]
+fn a_shard_on_a_device_keeps_nothing() {
+    let fixture = Fixture::llama();
+    let range = BlockRange::new(0, BLOCKS).unwrap();
+    let place = Some(candle_core::Device::Cpu);
+    let mut shard = Shard::load_at(&fixture.file, range, &fixture.manifest, place).unwrap();
+    shard.open_session(SESSION, CONTEXT).unwrap();
+    shard.forward(&SESSION, 0, &fixture.home().embed(&tokens(64)).unwrap()).unwrap();
+    shard.keep(NOW, &SESSION, &scope(0, BLOCKS), &TAGS, &digests(64));
+    assert_eq!((shard.prefix_bytes(), take_over(&mut shard, CONTEXT, &TAGS)), (0, 0));
+}
