@@ -109,6 +109,8 @@ pub enum SampleError {
 struct Scores<'a> {
     /// One for each token id; negative infinity for those below.
     logits: Cow<'a, [f32]>,
+    /// The greatest of each [`noise::TOKENS`] of them.
+    maxima: Vec<f32>,
     /// Those whose score is not their logit, each once.
     penalised: Vec<Candidate>,
 }
@@ -149,13 +151,13 @@ impl Sampler {
     pub fn sample(&self, logits: &[f32], seen: &[u32], position: u32) -> Result<u32, SampleError> {
         let vocab =
             u32::try_from(logits.len()).map_err(|_| SampleError::TooMany { got: logits.len() })?;
-        // Whole first, which the compiler does many at a time; the culprit is sought if there is one.
-        let all_finite = logits.iter().fold(true, |all, logit| all & logit.is_finite());
-        let mut culprits = (0..vocab).zip(logits).filter(|(_, logit)| !logit.is_finite());
-        if let Some((token, _)) = (!all_finite).then(|| culprits.next()).flatten() {
+        // The culprit is sought only if there is one.
+        let Some(scores) = Scores::new(logits) else {
+            let mut culprits = (0..vocab).zip(logits).filter(|(_, logit)| !logit.is_finite());
+            let token = culprits.next().map_or(vocab, |(token, _)| token);
             return Err(SampleError::NotFinite { token });
-        }
-        let scores = self.penalise(logits, seen)?;
+        };
+        let scores = self.penalise(scores, seen)?;
         let best = scores.best().ok_or(SampleError::Empty)?;
         if self.temperature <= 0.0 {
             return Ok(scores.lowest(best));
@@ -164,7 +166,9 @@ impl Sampler {
             return Ok(self.draw_of_all(&scores, best, position));
         }
         let reach = if self.weighs() { FILTER_REACH } else { REACH };
-        let mut candidates = scores.from(best - reach * self.temperature);
+        // What is sure to be cut is not looked at.
+        let floor = (best - reach * self.temperature).max(scores.reached_by(self.top_k));
+        let mut candidates = scores.from(floor);
         self.cut(&mut candidates, best);
         Ok(self.draw(&candidates, best, position))
     }
@@ -175,25 +179,26 @@ impl Sampler {
     }
 
     /// Step 1.
-    fn penalise<'a>(&self, logits: &'a [f32], seen: &[u32]) -> Result<Scores<'a>, SampleError> {
-        let vocab = logits.len();
+    fn penalise<'a>(
+        &self,
+        mut scores: Scores<'a>,
+        seen: &[u32],
+    ) -> Result<Scores<'a>, SampleError> {
+        let vocab = scores.logits.len();
         if let Some(&token) = seen.iter().find(|token| **token as usize >= vocab) {
             return Err(SampleError::UnknownToken { token, vocab });
         }
         if self.repetition_penalty.to_bits() == 1.0_f64.to_bits() {
-            return Ok(Scores { logits: logits.into(), penalised: Vec::new() });
+            return Ok(scores);
         }
-        let mut rest = logits.to_vec();
-        let mut penalised = Vec::new();
         for &token in seen {
-            let logit = std::mem::replace(&mut rest[token as usize], f32::NEG_INFINITY);
-            if logit > f32::NEG_INFINITY {
+            if let Some(logit) = scores.take(token) {
                 let (score, penalty) = (f64::from(logit), self.repetition_penalty);
                 let score = if score > 0.0 { score / penalty } else { score * penalty };
-                penalised.push(Candidate { token, score });
+                scores.penalised.push(Candidate { token, score });
             }
         }
-        Ok(Scores { logits: rest.into(), penalised })
+        Ok(scores)
     }
 
     /// Steps 4 to 7, and of step 3 the order where it matters.
@@ -231,7 +236,7 @@ impl Sampler {
         let mut chosen = Chosen::default();
         for candidate in candidates {
             let (first, index) = draw::place(candidate.token);
-            let word = noise::word(&noise::words(self.seed, position, first), index);
+            let word = noise::words(self.seed, position, first).of(index);
             let value = (candidate.score - best) / self.temperature + noise::gumbel(word);
             chosen.offer(value, candidate.token);
         }

@@ -16,17 +16,26 @@ const LANES: usize = 16;
 /// Tokens whose noise is made together.
 pub(super) const TOKENS: usize = WORDS * LANES;
 
+/// What [`TOKENS`] tokens' noise is made of.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Words {
+    /// `[word][lane]`: that of token `4·lane + word`.
+    words: [[u32; LANES]; WORDS],
+    /// The greatest of them.
+    pub(super) most: u32,
+}
+
 /// One block of Philox4x32-10 for each lane: `counter[word][lane]`. The same words on every machine,
 /// with as wide instructions as it has.
-pub(super) fn philox(counter: [[u32; LANES]; WORDS], key: [u32; 2]) -> [[u32; LANES]; WORDS] {
+pub(super) fn philox(counter: [[u32; LANES]; WORDS], key: [u32; 2]) -> Words {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2")]
-        fn wide(counter: [[u32; LANES]; WORDS], key: [u32; 2]) -> [[u32; LANES]; WORDS] {
+        fn wide(counter: [[u32; LANES]; WORDS], key: [u32; 2]) -> Words {
             rounds(counter, key)
         }
         #[target_feature(enable = "avx512f")]
-        fn widest(counter: [[u32; LANES]; WORDS], key: [u32; 2]) -> [[u32; LANES]; WORDS] {
+        fn widest(counter: [[u32; LANES]; WORDS], key: [u32; 2]) -> Words {
             rounds(counter, key)
         }
         #[expect(unsafe_code, reason = "instructions that not every machine has")]
@@ -45,10 +54,7 @@ pub(super) fn philox(counter: [[u32; LANES]; WORDS], key: [u32; 2]) -> [[u32; LA
 
 /// The same in plain Rust.
 #[inline(always)]
-pub(super) fn rounds(
-    mut counter: [[u32; LANES]; WORDS],
-    mut key: [u32; 2],
-) -> [[u32; LANES]; WORDS] {
+pub(super) fn rounds(mut counter: [[u32; LANES]; WORDS], mut key: [u32; 2]) -> Words {
     for _ in 0..ROUNDS {
         let mut next = [[0; LANES]; WORDS];
         for lane in 0..LANES {
@@ -62,7 +68,8 @@ pub(super) fn rounds(
         counter = next;
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
-    counter
+    let greater = |a: u32, b: &u32| if *b > a { *b } else { a };
+    Words { words: counter, most: counter.as_flattened().iter().fold(0, greater) }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the halves of a product")]
@@ -71,18 +78,19 @@ const fn product(left: u32, right: u32) -> (u32, u32) {
     ((product >> 32) as u32, product as u32)
 }
 
-/// The words of [`TOKENS`] tokens from `first`, a multiple of as many, on: that of token
-/// `first + 4·lane + word` is `[word][lane]`.
+/// The words of [`TOKENS`] tokens from `first`, a multiple of as many, on.
 #[expect(clippy::cast_possible_truncation, reason = "the halves of a seed; few lanes")]
-pub(super) fn words(seed: u64, position: u32, first: u32) -> [[u32; LANES]; WORDS] {
+pub(super) fn words(seed: u64, position: u32, first: u32) -> Words {
     let blocks = std::array::from_fn(|lane| first / WORDS as u32 + lane as u32);
     let counter = [blocks, [position; LANES], [0; LANES], [0; LANES]];
     philox(counter, [seed as u32, (seed >> 32) as u32])
 }
 
-/// The word of the token that is `index`th of those of [`words`].
-pub(super) const fn word(words: &[[u32; LANES]; WORDS], index: usize) -> u32 {
-    words[index % WORDS][index / WORDS]
+impl Words {
+    /// The word of the token that is `index`th of them.
+    pub(super) const fn of(&self, index: usize) -> u32 {
+        self.words[index % WORDS][index / WORDS]
+    }
 }
 
 /// The uniform number in (0, 1) of a token with this word: an odd multiple of 2⁻³³.
