@@ -9,7 +9,7 @@ use crate::{
     attention::{Attention, Context},
     config::{Activation, ModelConfig},
     gguf::TensorInfo,
-    kernels::{Compute, Kernel, Lanes},
+    kernels::{Compute, Kernel, Lanes, Lines},
     linear::{ComputeError, Linear, products},
     math,
     model_file::{ModelFile, Part, ROPE_FACTORS, part_digest},
@@ -118,6 +118,12 @@ impl Block {
             + optional.into_iter().flatten().map(RmsNorm::bytes).sum::<u64>()
             + self.attention_norm.bytes()
             + self.feed_forward_norm.bytes()
+    }
+
+    /// Where our kernels' weights are, in the order they are read.
+    pub(crate) fn lines_mut(&mut self) -> impl Iterator<Item = &mut Lines> {
+        let Self { query, key, value, output, gate, up, down, .. } = self;
+        [query, key, value, output, gate, up, down].into_iter().flat_map(Linear::lines_mut)
     }
 
     /// Runs the block over `hidden`: `[rows, hidden]` f32, in place; writes the rows' keys and

@@ -6,7 +6,7 @@ use comity_protocol::manifest::Manifest;
 
 use crate::{
     block::Tensors,
-    kernels::{Activations, Compute},
+    kernels::{Activations, Compute, settle},
     linear::{ComputeError, Linear, products},
     math,
     model_file::{ModelFile, Part},
@@ -79,12 +79,19 @@ impl Home {
         check_manifest(file, manifest)?;
         let config = file.config();
         let mut tensors = Tensors::read(file, Part::Embed, manifest.embed)?;
-        let embedding = Arc::new(tensors.linear("token_embd.weight")?);
+        let mut embedding = tensors.linear("token_embd.weight")?;
+        settle(embedding.lines_mut());
+        let embedding = Arc::new(embedding);
         let mut tensors = Tensors::read(file, Part::Head, manifest.head)?;
         let norm = tensors.norm("output_norm.weight", config)?;
         let tied = file.header().tensor("output.weight").is_none();
-        let head =
-            if tied { Arc::clone(&embedding) } else { Arc::new(tensors.linear("output.weight")?) };
+        let head = if tied {
+            Arc::clone(&embedding)
+        } else {
+            let mut head = tensors.linear("output.weight")?;
+            settle(head.lines_mut());
+            Arc::new(head)
+        };
         Ok(Self {
             hidden_size: config.hidden_size as usize,
             embedding_scale: config.embedding_scale,

@@ -20,7 +20,7 @@ use crate::pool::{Pool, Shared, shared};
 pub(crate) use activations::Activations;
 pub use lanes::InstructionSet;
 pub(crate) use lanes::{Kernel, LANES, Lanes, sum};
-pub(crate) use lines::Lines;
+pub(crate) use lines::{CHUNK_BYTES, Lines, settle};
 pub(crate) use weights::Weights;
 
 /// Bytes of weights times rows below which a product stays on the calling thread: about 2 us.

@@ -10,7 +10,7 @@ use candle_core::{
 
 use crate::{
     gguf::TensorInfo,
-    kernels::{Activations, Compute, Weights},
+    kernels::{Activations, Compute, Lines, Weights},
 };
 
 /// A product failed below the seam; with checked shapes only memory can run out.
@@ -59,6 +59,15 @@ impl Linear {
             Stored::Packed(weights) => weights.bytes() as u64,
             Stored::Candle { bytes, .. } => *bytes,
         }
+    }
+
+    /// Where our kernels' weights are.
+    pub(crate) fn lines_mut(&mut self) -> impl Iterator<Item = &mut Lines> {
+        let lines = match &mut self.weights {
+            Stored::Packed(weights) => Some(weights.lines_mut()),
+            Stored::Candle { .. } => None,
+        };
+        lines.into_iter().flatten()
     }
 
     /// Appends row `index` of the weights as f32 to `out`: an embedding look-up.

@@ -7,7 +7,7 @@ use comity_protocol::{block::BlockRange, id::Digest};
 use crate::{
     attention::Row,
     block::Block,
-    kernels::Compute,
+    kernels::{CHUNK_BYTES, Compute, settle},
     kv_cache::KvCache,
     linear::ComputeError,
     model_file::ModelFile,
@@ -31,10 +31,17 @@ impl HostBlocks {
         range: BlockRange,
         expected: &[Digest],
     ) -> Result<Self, LoadError> {
-        let mut ropes = Vec::new();
-        let blocks = range.iter().zip(expected);
-        let blocks = blocks.map(|(block, &digest)| Block::load(file, block, digest, &mut ropes));
-        let blocks = blocks.collect::<Result<_, _>>()?;
+        let (mut ropes, mut blocks) = (Vec::new(), Vec::with_capacity(expected.len()));
+        let mut settled = 0;
+        for (block, &digest) in range.iter().zip(expected) {
+            blocks.push(Block::load(file, block, digest, &mut ropes)?);
+            // While loading goes on, so that it takes little memory beside the weights.
+            let bytes: u64 = blocks[settled..].iter().map(Block::bytes).sum();
+            if bytes >= CHUNK_BYTES || block + 1 == range.end() {
+                settle(blocks[settled..].iter_mut().flat_map(Block::lines_mut));
+                settled = blocks.len();
+            }
+        }
         Ok(Self { blocks, ropes, compute: Compute::shared(), scratch: Scratch::default() })
     }
 

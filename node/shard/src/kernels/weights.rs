@@ -21,6 +21,11 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
+    /// Where they are.
+    pub(crate) fn lines_mut(&mut self) -> [&mut Lines; 2] {
+        [&mut self.quants, &mut self.scales]
+    }
+
     /// Whether there is a kernel for `kind`.
     pub(crate) const fn supports(kind: GgmlType) -> bool {
         !matches!(kind, GgmlType::Q2K | GgmlType::Q3K)
