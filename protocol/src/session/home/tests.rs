@@ -17,9 +17,9 @@ fn start(prompt: Vec<u32>, max_tokens: u32) -> Home {
     start_with(prompt, max_tokens, Drafts::default())
 }
 
-fn start_with(prompt: Vec<u32>, max_tokens: u32, drafts: Drafts) -> Home {
-    let open = open();
-    let request = Request {
+/// A greedy request without guesses and names.
+fn request(open: Open, prompt: Vec<u32>, max_tokens: u32) -> Request {
+    Request {
         signed: sign(&open),
         open,
         charter: CHARTER,
@@ -28,9 +28,13 @@ fn start_with(prompt: Vec<u32>, max_tokens: u32, drafts: Drafts) -> Home {
         max_tokens,
         ends: vec![15],
         row_bytes: rows(1, 0.0).row_bytes(),
-        drafts,
+        drafts: Drafts::default(),
         prefix_key: None,
-    };
+    }
+}
+
+fn start_with(prompt: Vec<u32>, max_tokens: u32, drafts: Drafts) -> Home {
+    let request = Request { drafts, ..request(open(), prompt, max_tokens) };
     let mut outputs = Vec::new();
     let home = Home::new(NOW, request, &mut outputs);
     assert!(matches!(

@@ -25,18 +25,7 @@ fn start_named() -> (Home, Vec<Output>) {
 fn start_with_prompt(prompt: Vec<u32>) -> (Home, Vec<Output>) {
     let key = prefix_key();
     let open = Open { prefix: key.tags(&prompt), ..open() };
-    let request = Request {
-        signed: sign(&open),
-        open,
-        charter: CHARTER,
-        prompt,
-        sampler: Sampler::new(&Sampling { temperature: 0, ..Sampling::default() }).unwrap(),
-        max_tokens: 1,
-        ends: Vec::new(),
-        row_bytes: rows(1, 0.0).row_bytes(),
-        drafts: Drafts::default(),
-        prefix_key: Some(key),
-    };
+    let request = Request { prefix_key: Some(key), ..request(open, prompt, 1) };
     let mut outputs = Vec::new();
     let home = Home::new(NOW, request, &mut outputs);
     (home, outputs)
