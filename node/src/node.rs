@@ -320,13 +320,20 @@ impl Node {
         }
     }
 
-    /// Waits until this node admits all of `peers`.
+    /// Waits until this node admits all of `peers` and knows where their data planes are.
     pub async fn met(&self, peers: &[PeerKey]) {
-        let mut changes = self.context.directory.changes();
+        let directory = &self.context.directory;
+        let mut changes = directory.changes();
         loop {
             changes.mark_unchanged();
-            let known = self.context.directory.members().await;
-            if peers.iter().all(|peer| known.iter().any(|(member, _)| member == peer)) {
+            let members = directory.members().await;
+            let mut known = 0;
+            for peer in peers {
+                let admitted = members.iter().any(|(member, _)| member == peer);
+                let placed = !directory.data_addresses(*peer).await.is_empty();
+                known += usize::from(admitted && placed);
+            }
+            if known == peers.len() {
                 return;
             }
             if changes.changed().await.is_err() {
