@@ -160,7 +160,10 @@ impl DeviceBlock {
 }
 
 fn normed(norm: Option<&RmsNorm>, x: Tensor) -> Result<Tensor> {
-    norm.map_or_else(|| Ok(x.clone()), |norm| norm.forward(&x))
+    match norm {
+        Some(norm) => norm.forward(&x),
+        None => Ok(x),
+    }
 }
 
 /// Takes a block's tensors to the device.
