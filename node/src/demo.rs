@@ -10,11 +10,12 @@ use std::{
 
 use comity_protocol::{
     block::{BlockRange, BlockRangeError},
-    charter::{Charter, CharterError, Institution, SignedCharter},
+    charter::{Charter, CharterError, Institution, InstitutionKeys, SignedCharter},
     id::{Digest, PeerKey},
     policy::{Country, Policy},
     roster::{Role, Roster, RosterNode},
     signed::{Domain, NodeKey, Signed, SignedError},
+    time::Validity,
 };
 use comity_shard::Device;
 use tokio::time::timeout;
@@ -240,32 +241,20 @@ fn member(folder: &Path, index: u32) -> Result<Member, DemoError> {
     let root = keys::load_or_create(&folder.join("root.key"))?;
     let roster = keys::load_or_create(&folder.join("roster.key"))?;
     let node = keys::load_or_create(&folder.join(KEY_FILE))?.public();
-    let institution = Institution {
-        id,
-        legal_name,
-        country,
-        parent_country: country,
-        root_key: root.public(),
-        roster_key: roster.public(),
-        contacts: Vec::new(),
-    };
+    let witness = keys::load_or_create(&folder.join("witness.key"))?;
+    let keys =
+        InstitutionKeys { root: root.public(), roster: roster.public(), witness: witness.public() };
+    let institution = Institution::new(id, legal_name, country, keys);
     Ok(Member { institution, root, roster, folder, node })
 }
 
 fn charter(members: &[Member], policies: Vec<Policy>) -> Result<SignedCharter, CharterError> {
     let now = Clock::start().now();
-    let mut institutions: Vec<_> =
-        members.iter().map(|member| member.institution.clone()).collect();
-    institutions.sort_by(|a, b| a.id.cmp(&b.id));
+    let institutions = members.iter().map(|member| member.institution.clone()).collect();
+    let validity = Validity { from: now, until: now + LIFE };
     let charter = Charter {
-        version: 1,
-        previous: None,
-        name: "Demonstration consortium".to_owned(),
-        created_at: now,
-        expires_at: now + LIFE,
-        institutions,
         policies,
-        models: Vec::new(),
+        ..Charter::genesis("Demonstration consortium", validity, institutions)
     };
     let roots: Vec<_> = members.iter().map(|member| member.root.clone()).collect();
     charter.sign_all(&roots)

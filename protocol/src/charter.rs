@@ -3,14 +3,14 @@
 //! Every key of a charter has one owner and one purpose: TUF implementations have counted one key
 //! for several parties (RUSTSEC-2020-0024, CVE-2020-6174), so a repeated key is refused outright.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
 use crate::{
     id::{Digest, PeerKey},
     limits::{CHARTER_LIFE_MAX, PAYLOAD_BYTES_MAX},
-    policy::{Country, Policy},
+    policy::{Country, DataClass, Policy},
     signed::{self, Domain, NodeKey, SignedError},
     time::{Timestamp, Validity, ValidityError},
     wire::{DecodeError, Wire as _},
@@ -38,6 +38,30 @@ pub struct Charter {
     pub policies: Vec<Policy>,
     /// Digests of the manifests that may be served, ascending; empty allows every model.
     pub models: Vec<Digest>,
+    /// Share of requests that are run again as audits, in millionths.
+    pub audit_rate_millionths: u32,
+    /// Other institutions that must cosign a log's checkpoint before it counts as witnessed.
+    pub witnesses: u32,
+    /// What no longer counts, and from when on. Later versions keep them all.
+    pub revocations: BTreeMap<Revoked, Revocation>,
+}
+
+/// What a charter revokes. It never comes back under the same id or key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Revoked {
+    /// An institution, by id.
+    Institution(String),
+    /// A node.
+    Peer(PeerKey),
+}
+
+/// When and why something was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// From when on it does not count.
+    pub at: Timestamp,
+    /// Why, for people.
+    pub reason: String,
 }
 
 /// A member of a consortium.
@@ -57,6 +81,19 @@ pub struct Institution {
     pub roster_key: PeerKey,
     /// Addresses of people responsible.
     pub contacts: Vec<String>,
+    /// Key that cosigns checkpoints of other institutions' logs.
+    pub witness_key: PeerKey,
+    /// Highest class of data it may process for others; `None` if nothing is agreed.
+    pub data_class_max: Option<DataClass>,
+    /// Purposes it processes data for; empty for any.
+    pub purposes: BTreeSet<String>,
+    /// How to reach its data-protection officer; empty if there is none.
+    pub data_protection_officer: String,
+    /// Its weight where institutions share a stage; 1 to 1,000.
+    pub share: u32,
+    /// Most work one node of another institution does for it within 24 hours, in billions of active
+    /// parameters times positions; 0 for no limit.
+    pub quota: u64,
 }
 
 /// A charter as transmitted, with the signatures that make it valid.
@@ -122,7 +159,70 @@ pub enum CharterError {
     },
 }
 
+/// The public keys of an institution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstitutionKeys {
+    /// Signs charters.
+    pub root: PeerKey,
+    /// Signs rosters.
+    pub roster: PeerKey,
+    /// Cosigns checkpoints.
+    pub witness: PeerKey,
+}
+
+impl Institution {
+    /// An institution without a foreign parent, contacts, agreements on data or a quota, and of the
+    /// same weight as others.
+    #[must_use]
+    pub fn new(
+        id: impl Into<String>,
+        legal_name: impl Into<String>,
+        country: Country,
+        keys: InstitutionKeys,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            legal_name: legal_name.into(),
+            country,
+            parent_country: country,
+            root_key: keys.root,
+            roster_key: keys.roster,
+            contacts: Vec::new(),
+            witness_key: keys.witness,
+            data_class_max: None,
+            purposes: BTreeSet::new(),
+            data_protection_officer: String::new(),
+            share: 1,
+            quota: 0,
+        }
+    }
+}
+
 impl Charter {
+    /// The first charter of a consortium, without policies, a list of models, audits, witnesses or
+    /// revocations. `institutions` may come in any order.
+    #[must_use]
+    pub fn genesis(
+        name: impl Into<String>,
+        validity: Validity,
+        mut institutions: Vec<Institution>,
+    ) -> Self {
+        institutions.sort_by(|a, b| a.id.cmp(&b.id));
+        Self {
+            version: GENESIS_VERSION,
+            previous: None,
+            name: name.into(),
+            created_at: validity.from,
+            expires_at: validity.until,
+            institutions,
+            policies: Vec::new(),
+            models: Vec::new(),
+            audit_rate_millionths: 0,
+            witnesses: 0,
+            revocations: BTreeMap::new(),
+        }
+    }
+
     /// Signs the charter as a genesis with `keys`, each an institution's root key.
     ///
     /// Institutions that are absent from `keys` add theirs later by [`SignedCharter::sign`].
@@ -190,7 +290,7 @@ impl Charter {
         self.validity().check_life(CHARTER_LIFE_MAX).map_err(CharterError::Life)?;
         let mut owners = BTreeMap::new();
         for institution in &self.institutions {
-            for key in [institution.root_key, institution.roster_key] {
+            for key in [institution.root_key, institution.roster_key, institution.witness_key] {
                 if let Some(first) = owners.insert(key, &institution.id) {
                     let (first, second) = (first.clone(), institution.id.clone());
                     return Err(CharterError::SharedKey { key, first, second });

@@ -42,6 +42,14 @@ pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(120);
 pub const INSTITUTIONS_MAX: usize = 256;
 /// Named policies of one charter, and entries of one policy's lists.
 pub const POLICIES_MAX: usize = 64;
+/// Cosignatures a charter may ask for: one of every other institution.
+pub const WITNESSES_MAX: u32 = 255;
+/// Institutions and nodes a charter may revoke: at about 64 bytes each they leave room for the rest.
+pub const REVOCATIONS_MAX: usize = 512;
+/// Signed suspensions kept: each institution signs one a week at most.
+pub const SUSPENSIONS_MAX: usize = 512;
+/// Largest weight of an institution where several share a stage.
+pub const SHARE_MAX: u32 = 1_000;
 /// Nodes of one institution.
 pub const ROSTER_NODES_MAX: usize = 256;
 /// Nodes whose announcements a directory keeps: 32 MiB of [`ANNOUNCEMENT_BYTES_MAX`] each.
@@ -90,5 +98,5 @@ pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(1_800);
 pub const NONCE_BYTES_MAX: usize = 32;
 /// Filters named in one receipt.
 pub const FILTERS_MAX: usize = 64;
-/// Charters of one bundle, from the genesis on: some years of amendments.
-pub const CHARTERS_MAX: usize = 64;
+/// Charters of one consortium, from the genesis on: a version a week for twenty years.
+pub const CHARTERS_MAX: usize = 1_024;

@@ -37,6 +37,52 @@ impl fmt::Debug for Country {
     }
 }
 
+/// How much harm data can do in wrong hands, ascending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DataClass {
+    /// Anyone may see it.
+    Public,
+    /// For members only.
+    Internal,
+    /// Personal data.
+    Personal,
+    /// Special categories of personal data, such as health.
+    Sensitive,
+}
+
+/// Names of the classes, for people and texts.
+const DATA_CLASSES: [(DataClass, &str); 4] = [
+    (DataClass::Public, "public"),
+    (DataClass::Internal, "internal"),
+    (DataClass::Personal, "personal"),
+    (DataClass::Sensitive, "sensitive"),
+];
+
+/// Why a text is no [`DataClass`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a class of data is public, internal, personal or sensitive")]
+pub struct DataClassError;
+
+impl FromStr for DataClass {
+    type Err = DataClassError;
+
+    fn from_str(text: &str) -> Result<Self, DataClassError> {
+        let known = DATA_CLASSES.iter().find(|(_, name)| *name == text);
+        known.map(|(class, _)| *class).ok_or(DataClassError)
+    }
+}
+
+impl fmt::Display for DataClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+            Self::Personal => "personal",
+            Self::Sensitive => "sensitive",
+        })
+    }
+}
+
 /// The rules a request is under. Empty lists do not restrict; forbidden lists always forbid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {

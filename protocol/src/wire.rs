@@ -109,6 +109,9 @@ macro_rules! wire {
 }
 use wire;
 
+/// What is wrong with a list that encodes a set or a map, if its order is not strict.
+const NOT_ASCENDING: &str = "not in strictly ascending order";
+
 /// Reads a fixed-size identifier.
 fn id<'a, T: TryFrom<&'a [u8]>>(bytes: &'a [u8], field: &'static str) -> Result<T, DecodeError> {
     T::try_from(bytes).map_err(|_| DecodeError::field(field, "wrong length"))
@@ -123,6 +126,14 @@ fn bytes(array: &[u8]) -> bytes::Bytes {
 fn text(value: String, max: usize, field: &'static str) -> Result<String, DecodeError> {
     if value.is_empty() || value.len() > max {
         return Err(DecodeError::field(field, "empty or too long"));
+    }
+    Ok(value)
+}
+
+/// Checks the length of a text that may be empty.
+fn short(value: String, max: usize, field: &'static str) -> Result<String, DecodeError> {
+    if value.len() > max {
+        return Err(DecodeError::field(field, "too long"));
     }
     Ok(value)
 }
@@ -148,7 +159,7 @@ fn ascending<T: Ord>(values: &[T], field: &'static str) -> Result<(), DecodeErro
     if values.is_sorted_by(|left, right| left < right) {
         return Ok(());
     }
-    Err(DecodeError::field(field, "not in strictly ascending order"))
+    Err(DecodeError::field(field, NOT_ASCENDING))
 }
 
 /// Takes a message that must be there.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use comity_protocol::{
     block::BlockRange,
     bundle::Bundle,
-    charter::{Charter, Institution, SignedCharter},
+    charter::{Charter, Institution, InstitutionKeys, SignedCharter},
     commitment::{Chain, Salt},
     id::{Digest, PeerKey, SessionId},
     manifest::Manifest,
@@ -16,7 +16,7 @@ use comity_protocol::{
     route::RouteStage,
     sampler::{self, Sampling},
     signed::{Domain, NodeKey, Signed},
-    time::Timestamp,
+    time::{Timestamp, Validity},
     wire::Wire as _,
 };
 
@@ -83,24 +83,23 @@ pub(crate) fn manifest() -> Manifest {
 
 fn charter() -> Charter {
     let members = [("alba", "FR"), ("brava", "DE"), ("costa", "NL"), ("delta", "PT")];
-    let institution = |(owner, (id, at)): (usize, (&str, &str))| Institution {
-        id: id.into(),
-        legal_name: format!("{id} foundation"),
-        country: country(at),
-        parent_country: country(at),
-        root_key: key("root", owner).public(),
-        roster_key: key("roster", owner).public(),
-        contacts: vec![format!("ops@{id}.example")],
+    let institution = |(owner, (id, at)): (usize, (&str, &str))| {
+        let keys = InstitutionKeys {
+            root: key("root", owner).public(),
+            roster: key("roster", owner).public(),
+            witness: key("witness", owner).public(),
+        };
+        Institution {
+            contacts: vec![format!("ops@{id}.example")],
+            ..Institution::new(id, format!("{id} foundation"), country(at), keys)
+        }
     };
+    let institutions = members.into_iter().enumerate().map(institution).collect();
+    let validity = Validity { from: WRITTEN, until: WRITTEN + Duration::from_secs(400 * 86_400) };
     Charter {
-        version: 1,
-        previous: None,
-        name: "Conformance".into(),
-        created_at: WRITTEN,
-        expires_at: WRITTEN + Duration::from_secs(400 * 86_400),
-        institutions: members.into_iter().enumerate().map(institution).collect(),
         policies: vec![policy()],
         models: vec![manifest().digest()],
+        ..Charter::genesis("Conformance", validity, institutions)
     }
 }
 

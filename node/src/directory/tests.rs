@@ -5,9 +5,10 @@ use std::time::Duration;
 use comity_protocol::{
     announcement::{Announcement, Offer},
     block::BlockRange,
-    charter::Institution,
+    charter::{Institution, InstitutionKeys},
     roster::{Role, Roster, RosterNode},
     signed::{Domain, NodeKey},
+    time::Validity,
 };
 use tokio::time::timeout;
 
@@ -39,25 +40,18 @@ impl Consortium {
     pub(crate) fn new() -> Self {
         let clock = Clock::start();
         let roots: Vec<_> = (1..=4).map(|it| NodeKey::from_seed(&[200 + it; 32])).collect();
-        let institutions = roots.iter().zip(1..).map(|(root, number)| Institution {
-            id: format!("inst-{number}"),
-            legal_name: format!("Institution {number}"),
-            country: "FR".parse().unwrap(),
-            parent_country: "FR".parse().unwrap(),
-            root_key: root.public(),
-            roster_key: roster_key(number).public(),
-            contacts: Vec::new(),
+        let institutions = roots.iter().zip(1..).map(|(root, number)| {
+            let keys = InstitutionKeys {
+                root: root.public(),
+                roster: roster_key(number).public(),
+                witness: NodeKey::from_seed(&[50 + number; 32]).public(),
+            };
+            let legal_name = format!("Institution {number}");
+            Institution::new(format!("inst-{number}"), legal_name, "FR".parse().unwrap(), keys)
         });
-        let charter = Charter {
-            version: 1,
-            previous: None,
-            name: "Test".to_owned(),
-            created_at: clock.now(),
-            expires_at: clock.now() + Duration::from_secs(3_600),
-            institutions: institutions.collect(),
-            policies: Vec::new(),
-            models: Vec::new(),
-        };
+        let until = clock.now() + Duration::from_secs(3_600);
+        let validity = Validity { from: clock.now(), until };
+        let charter = Charter::genesis("Test", validity, institutions.collect());
         let hash = charter.sign_all(&roots).unwrap().hash();
         Self { charter, hash, clock }
     }

@@ -61,11 +61,12 @@ impl Consortium {
         for member in 0..members {
             let home = root.join(format!("m{member}"));
             fs::create_dir_all(home.join("data")).unwrap();
-            let (root_key, roster_key) =
-                (new_key(&home.join("root.key")), new_key(&home.join("roster.key")));
+            let [root_key, roster_key, witness_key] =
+                ["root.key", "roster.key", "witness.key"].map(|file| new_key(&home.join(file)));
             text.push_str(&format!(
                 "[[institution]]\nid = \"m{member}\"\nlegal_name = \"Member {member}\"\n\
-                 country = \"NL\"\nroot_key = \"{root_key}\"\nroster_key = \"{roster_key}\"\n"
+                 country = \"NL\"\nroot_key = \"{root_key}\"\nroster_key = \"{roster_key}\"\n\
+                 witness_key = \"{witness_key}\"\n"
             ));
         }
         fs::write(root.join("charter.toml"), text).unwrap();

@@ -23,6 +23,20 @@ pub(crate) fn roster_key(owner: u8) -> NodeKey {
     key(2, owner)
 }
 
+pub(crate) fn witness_key(owner: u8) -> NodeKey {
+    key(3, owner)
+}
+
+/// Institution "inst-{owner}".
+pub(crate) fn member(owner: u8, at: Country) -> Institution {
+    let keys = InstitutionKeys {
+        root: root(owner).public(),
+        roster: roster_key(owner).public(),
+        witness: witness_key(owner).public(),
+    };
+    Institution::new(format!("inst-{owner}"), format!("Institution {owner} gGmbH"), at, keys)
+}
+
 pub(crate) fn country(code: &str) -> Country {
     code.parse().unwrap()
 }
@@ -31,26 +45,18 @@ pub(crate) fn country(code: &str) -> Country {
 pub(crate) fn consortium() -> Charter {
     let countries = [("FR", "FR"), ("DE", "DE"), ("NL", "US")];
     let institution = |(owner, (at, parent)): (u8, (&str, &str))| Institution {
-        id: format!("inst-{owner}"),
-        legal_name: format!("Institution {owner} gGmbH"),
-        country: country(at),
         parent_country: country(parent),
-        root_key: root(owner).public(),
-        roster_key: roster_key(owner).public(),
         contacts: vec![format!("ops@inst-{owner}.example")],
+        ..member(owner, country(at))
     };
+    let institutions = (0..).zip(countries).map(institution).collect();
+    let validity = Validity { from: NOW, until: NOW + CHARTER_LIFE_MAX };
     Charter {
-        version: 1,
-        previous: None,
-        name: "Test consortium".into(),
-        created_at: NOW,
-        expires_at: NOW + CHARTER_LIFE_MAX,
-        institutions: (0..).zip(countries).map(institution).collect(),
         policies: vec![Policy {
             allowed_jurisdictions: [country("DE"), country("FR")].into(),
             ..Policy::open("two-countries")
         }],
-        models: Vec::new(),
+        ..Charter::genesis("Test consortium", validity, institutions)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Encoding of the client plane.
 
-use super::{DecodeError, bytes, id, list, pb, required, text, wire, within};
+use super::{DecodeError, bytes, id, list, pb, required, short, text, wire, within};
 use crate::{
     limits::{
         BUNDLE_BYTES_MAX, EVENT_BYTES_MAX, MESSAGES_MAX, NAME_BYTES_MAX, NONCE_BYTES_MAX,
@@ -204,12 +204,4 @@ impl TryFrom<pb::Finished> for Finished {
             cached_tokens: within(pb.cached_tokens, 0, POSITIONS_MAX, "finished.cached_tokens")?,
         })
     }
-}
-
-/// Checks the length of a text that may be empty.
-fn short(value: String, max: usize, field: &'static str) -> Result<String, DecodeError> {
-    if value.len() > max {
-        return Err(DecodeError::field(field, "too long"));
-    }
-    Ok(value)
 }

@@ -10,13 +10,15 @@ fn consortium(north: &NodeKey, east: &NodeKey) -> String {
         "name = \"Test\"\ndays = 30\n\
          [[institution]]\nid = \"uni-north\"\nlegal_name = \"Northern University\"\n\
          country = \"NL\"\nroot_key = \"{}\"\nroster_key = \"{}\"\n\
-         [[institution]]\nid = \"clinic-east\"\nlegal_name = \"Eastern Hospital\"\n\
+         witness_key = \"{}\"\n[[institution]]\nid = \"clinic-east\"\nlegal_name = \"Eastern Hospital\"\n\
          country = \"DE\"\nparent_country = \"US\"\nroot_key = \"{}\"\nroster_key = \"{}\"\n\
-         [[policy]]\nname = \"eu-only\"\nallowed_jurisdictions = [\"NL\", \"DE\"]\n",
+         witness_key = \"{}\"\n[[policy]]\nname = \"eu-only\"\nallowed_jurisdictions = [\"NL\", \"DE\"]\n",
         north.public(),
         key(11),
+        key(21),
         east.public(),
         key(12),
+        key(22),
     )
 }
 

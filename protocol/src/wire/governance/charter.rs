@@ -1,16 +1,24 @@
 //! Encoding of charters.
 
-use super::{institution, policy::country, texts};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    institution,
+    policy::{country, data_class, data_class_to_pb},
+    texts,
+};
 use crate::{
-    charter::{Charter, Institution, SignedCharter},
+    charter::{Charter, Institution, Revocation, Revoked, SignedCharter},
     id::Digest,
     limits::{
-        ADDRESS_BYTES_MAX, ADDRESSES_MAX, INSTITUTIONS_MAX, PAYLOAD_BYTES_MAX, POLICIES_MAX,
-        SIGNED_CHARTER_BYTES_MAX,
+        ADDRESS_BYTES_MAX, ADDRESSES_MAX, INSTITUTIONS_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX,
+        POLICIES_MAX, REVOCATIONS_MAX, SHARE_MAX, SIGNED_CHARTER_BYTES_MAX, TEXT_BYTES_MAX,
+        WITNESSES_MAX,
     },
     policy::Policy,
+    sampler::MILLION,
     time::Timestamp,
-    wire::{DecodeError, ascending, bytes, id, list, pb, text, wire, within},
+    wire::{DecodeError, NOT_ASCENDING, ascending, bytes, id, list, pb, short, text, wire, within},
 };
 
 /// Manifests a charter may list: they must fit its payload, 34 bytes each.
@@ -30,6 +38,9 @@ impl From<&Charter> for pb::Charter {
             institutions: charter.institutions.iter().map(Into::into).collect(),
             policies: charter.policies.iter().map(Into::into).collect(),
             models: charter.models.iter().map(|digest| bytes(&digest.0)).collect(),
+            audit_rate_millionths: charter.audit_rate_millionths,
+            witnesses: charter.witnesses,
+            revocations: charter.revocations.iter().map(Into::into).collect(),
         }
     }
 }
@@ -51,6 +62,14 @@ impl TryFrom<pb::Charter> for Charter {
             institutions: institutions(pb.institutions)?,
             policies: policies(pb.policies)?,
             models: models(&list(pb.models, MODELS_MAX, "charter.models")?)?,
+            audit_rate_millionths: within(
+                pb.audit_rate_millionths,
+                0,
+                MILLION,
+                "charter.audit_rate_millionths",
+            )?,
+            witnesses: within(pb.witnesses, 0, WITNESSES_MAX, "charter.witnesses")?,
+            revocations: revocations(pb.revocations)?,
         })
     }
 }
@@ -65,6 +84,12 @@ impl From<&Institution> for pb::Institution {
             root_key: bytes(&institution.root_key.0),
             roster_key: bytes(&institution.roster_key.0),
             contacts: institution.contacts.clone(),
+            witness_key: bytes(&institution.witness_key.0),
+            data_class_max: data_class_to_pb(institution.data_class_max),
+            purposes: institution.purposes.iter().cloned().collect(),
+            data_protection_officer: institution.data_protection_officer.clone(),
+            share: institution.share,
+            quota: institution.quota,
         }
     }
 }
@@ -81,7 +106,28 @@ impl TryFrom<pb::Institution> for Institution {
             root_key: id(&pb.root_key, "institution.root_key")?,
             roster_key: id(&pb.roster_key, "institution.roster_key")?,
             contacts: texts(pb.contacts, ADDRESSES_MAX, ADDRESS_BYTES_MAX, "institution.contacts")?,
+            witness_key: id(&pb.witness_key, "institution.witness_key")?,
+            data_class_max: data_class(pb.data_class_max, "institution.data_class_max")?,
+            purposes: purposes(pb.purposes)?,
+            data_protection_officer: short(
+                pb.data_protection_officer,
+                ADDRESS_BYTES_MAX,
+                "institution.data_protection_officer",
+            )?,
+            share: within(pb.share, 1, SHARE_MAX, "institution.share")?,
+            quota: pb.quota,
         })
+    }
+}
+
+impl From<(&Revoked, &Revocation)> for pb::Revocation {
+    fn from((revoked, revocation): (&Revoked, &Revocation)) -> Self {
+        let (institution, peer) = match revoked {
+            Revoked::Institution(id) => (id.clone(), Default::default()),
+            Revoked::Peer(peer) => (String::new(), bytes(&peer.0)),
+        };
+        let reason = revocation.reason.clone();
+        Self { institution, peer, at_ms: revocation.at.as_ms(), reason }
     }
 }
 
@@ -134,6 +180,31 @@ fn policies(values: Vec<pb::Policy>) -> Result<Vec<Policy>, DecodeError> {
         return Err(DecodeError::field("charter.policies", "the name 'open' is taken"));
     }
     values.into_iter().map(Policy::try_from).collect()
+}
+
+fn purposes(values: Vec<String>) -> Result<BTreeSet<String>, DecodeError> {
+    let values = texts(values, POLICIES_MAX, NAME_BYTES_MAX, "institution.purposes")?;
+    ascending(&values, "institution.purposes")?;
+    Ok(values.into_iter().collect())
+}
+
+fn revocations(values: Vec<pb::Revocation>) -> Result<BTreeMap<Revoked, Revocation>, DecodeError> {
+    let mut revocations: BTreeMap<Revoked, Revocation> = BTreeMap::new();
+    for pb in list(values, REVOCATIONS_MAX, "charter.revocations")? {
+        let revoked = match (pb.institution.is_empty(), pb.peer.is_empty()) {
+            (false, true) => {
+                Revoked::Institution(institution(pb.institution, "revocation.institution")?)
+            }
+            (true, false) => Revoked::Peer(id(&pb.peer, "revocation.peer")?),
+            _ => return Err(DecodeError::field("revocation", "one of institution and peer")),
+        };
+        let reason = short(pb.reason, TEXT_BYTES_MAX, "revocation.reason")?;
+        if revocations.last_key_value().is_some_and(|(last, _)| *last >= revoked) {
+            return Err(DecodeError::field("charter.revocations", NOT_ASCENDING));
+        }
+        revocations.insert(revoked, Revocation { at: Timestamp::from_ms(pb.at_ms), reason });
+    }
+    Ok(revocations)
 }
 
 fn models(values: &[::bytes::Bytes]) -> Result<Vec<Digest>, DecodeError> {

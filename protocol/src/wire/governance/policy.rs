@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     limits::{BLOCKS_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, POLICIES_MAX},
-    policy::{Country, Policy},
+    policy::{Country, DataClass, Policy},
     route::RouteStage,
     wire::{DecodeError, ascending, bytes, id, list, pb, required, text, wire, within},
 };
@@ -78,4 +78,31 @@ fn countries(codes: Vec<String>, field: &'static str) -> Result<BTreeSet<Country
     let codes = list(codes, POLICIES_MAX, field)?;
     ascending(&codes, field)?;
     codes.iter().map(|code| country(code, field)).collect()
+}
+
+/// Reads a class of data; `None` if nothing is said.
+pub(super) fn data_class(
+    number: i32,
+    field: &'static str,
+) -> Result<Option<DataClass>, DecodeError> {
+    match pb::DataClass::try_from(number) {
+        Ok(pb::DataClass::Unspecified) => Ok(None),
+        Ok(pb::DataClass::Public) => Ok(Some(DataClass::Public)),
+        Ok(pb::DataClass::Internal) => Ok(Some(DataClass::Internal)),
+        Ok(pb::DataClass::Personal) => Ok(Some(DataClass::Personal)),
+        Ok(pb::DataClass::Sensitive) => Ok(Some(DataClass::Sensitive)),
+        Err(_) => Err(DecodeError::field(field, "unknown class of data")),
+    }
+}
+
+/// Writes a class of data.
+pub(super) fn data_class_to_pb(class: Option<DataClass>) -> i32 {
+    let class = match class {
+        None => pb::DataClass::Unspecified,
+        Some(DataClass::Public) => pb::DataClass::Public,
+        Some(DataClass::Internal) => pb::DataClass::Internal,
+        Some(DataClass::Personal) => pb::DataClass::Personal,
+        Some(DataClass::Sensitive) => pb::DataClass::Sensitive,
+    };
+    class.into()
 }

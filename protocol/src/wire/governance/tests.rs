@@ -1,14 +1,16 @@
 //! Strictness: a governance message has one encoding, and nothing else decodes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 
 use crate::{
     announcement::{Announcement, Offer},
     block::BlockRange,
-    charter::{Charter, Institution, SignedCharter, tests as charter},
+    charter::{Charter, Institution, Revocation, Revoked, SignedCharter, tests as charter},
     directory::Hello,
     id::{Digest, PeerKey},
-    policy::{Country, Policy},
+    policy::{Country, DataClass, Policy},
     roster::{Role, Roster, RosterNode, tests as roster},
     time::Timestamp,
     wire::{DecodeError, Wire},
@@ -76,6 +78,25 @@ prop_compose! {
     }
 }
 
+fn data_class() -> impl Strategy<Value = Option<DataClass>> {
+    let classes =
+        [DataClass::Public, DataClass::Internal, DataClass::Personal, DataClass::Sensitive];
+    proptest::option::of(proptest::sample::select(classes.to_vec()))
+}
+
+fn purposes() -> impl Strategy<Value = BTreeSet<String>> {
+    proptest::collection::btree_set("[a-z]{1,64}", 0..4)
+}
+
+fn revocations() -> impl Strategy<Value = BTreeMap<Revoked, Revocation>> {
+    let revoked = prop_oneof![
+        "[a-z0-9-]{1,64}".prop_map(Revoked::Institution),
+        key().prop_map(Revoked::Peer),
+    ];
+    let revocation = (time(), "\\PC{0,60}").prop_map(|(at, reason)| Revocation { at, reason });
+    proptest::collection::btree_map(revoked, revocation, 0..4)
+}
+
 prop_compose! {
     fn institution()(
         id in "[a-z0-9-]{1,64}",
@@ -85,8 +106,24 @@ prop_compose! {
         root_key in key(),
         roster_key in key(),
         contacts in proptest::collection::vec("\\PC{1,60}", 0..8),
+        rest in (key(), data_class(), purposes(), "\\PC{0,60}", 1u32..=1_000, any::<u64>()),
     ) -> Institution {
-        Institution { id, legal_name, country, parent_country, root_key, roster_key, contacts }
+        let (witness_key, data_class_max, purposes, data_protection_officer, share, quota) = rest;
+        Institution {
+            id,
+            legal_name,
+            country,
+            parent_country,
+            root_key,
+            roster_key,
+            contacts,
+            witness_key,
+            data_class_max,
+            purposes,
+            data_protection_officer,
+            share,
+            quota,
+        }
     }
 }
 
@@ -100,7 +137,9 @@ prop_compose! {
         institutions in proptest::collection::vec(institution(), 1..5),
         policies in proptest::collection::vec(policy(), 0..4),
         models in proptest::collection::btree_set(any::<[u8; 32]>().prop_map(Digest), 0..4),
+        rest in (0u32..=1_000_000, 0u32..=255, revocations()),
     ) -> Charter {
+        let (audit_rate_millionths, witnesses, revocations) = rest;
         let mut institutions = institutions;
         institutions.sort_by(|left, right| left.id.cmp(&right.id));
         institutions.dedup_by(|left, right| left.id == right.id);
@@ -109,7 +148,19 @@ prop_compose! {
         policies.sort_by(|left, right| left.name.cmp(&right.name));
         policies.dedup_by(|left, right| left.name == right.name);
         let models = models.into_iter().collect();
-        Charter { version, previous, name, created_at, expires_at, institutions, policies, models }
+        Charter {
+            version,
+            previous,
+            name,
+            created_at,
+            expires_at,
+            institutions,
+            policies,
+            models,
+            audit_rate_millionths,
+            witnesses,
+            revocations,
+        }
     }
 }
 
