@@ -1,23 +1,45 @@
-//! The rules and members of a consortium, signed by every founder. Not the members' nodes.
+//! The rules and members of a consortium: the genesis, signed by every founder, and the versions
+//! that follow it. Not the members' nodes.
 //!
 //! Every key of a charter has one owner and one purpose: TUF implementations have counted one key
 //! for several parties (RUSTSEC-2020-0024, CVE-2020-6174), so a repeated key is refused outright.
 
+mod chain;
+mod change;
+mod error;
+mod signatures;
+mod suspension;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
+pub use chain::{Chain, Fork};
+pub use change::Change;
+pub use error::CharterError;
+pub use signatures::SignedCharter;
+pub use suspension::{Suspension, SuspensionError, Suspensions};
 
 use crate::{
     id::{Digest, PeerKey},
-    limits::{CHARTER_LIFE_MAX, PAYLOAD_BYTES_MAX},
+    limits::CHARTER_LIFE_MAX,
     policy::{Country, DataClass, Policy},
-    signed::{self, Domain, NodeKey, SignedError},
+    signed::NodeKey,
     time::{Timestamp, Validity, ValidityError},
-    wire::{DecodeError, Wire as _},
+    wire::Wire as _,
 };
 
-/// Version of the first charter, the only one accepted so far.
+/// Version of the first charter.
 const GENESIS_VERSION: u32 = 1;
+
+/// What a key of a charter is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Root,
+    Roster,
+    Witness,
+}
+
+/// Institution id of a key's owner, and what the key is for.
+type Owner = (String, Purpose);
 
 /// The rules of a consortium.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,69 +118,6 @@ pub struct Institution {
     pub quota: u64,
 }
 
-/// A charter as transmitted, with the signatures that make it valid.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedCharter {
-    /// Canonical bytes of a [`Charter`].
-    pub payload: Bytes,
-    /// Root keys and their signatures, in ascending order of key.
-    pub signatures: Vec<(PeerKey, [u8; 64])>,
-}
-
-/// Why a charter is not accepted or not signed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CharterError {
-    /// Its bytes are no charter.
-    #[error("charter: {0}")]
-    Decode(#[from] DecodeError),
-    /// Longer than a signed payload may be.
-    #[error("charter has {0} bytes, more than {PAYLOAD_BYTES_MAX}")]
-    TooLong(usize),
-    /// A later version: only the genesis is understood.
-    #[error("charter version {0} is not supported, only the genesis (version {GENESIS_VERSION})")]
-    Version(u32),
-    /// A genesis that names a predecessor.
-    #[error("the genesis charter names a previous charter")]
-    Previous,
-    /// Its life is empty or too long.
-    #[error("charter: {0}")]
-    Life(ValidityError),
-    /// One key stands for two institutions or two purposes.
-    #[error("key {key} is listed by {first} and again by {second}")]
-    SharedKey {
-        /// The key.
-        key: PeerKey,
-        /// Institution that lists it first.
-        first: String,
-        /// Institution that lists it again; the same one if it serves both purposes.
-        second: String,
-    },
-    /// An institution has not signed.
-    #[error("{institution} has not signed the charter")]
-    Missing {
-        /// Its id.
-        institution: String,
-    },
-    /// An institution has signed twice.
-    #[error("{institution} has signed the charter twice")]
-    Repeated {
-        /// Its id.
-        institution: String,
-    },
-    /// A key that is no institution's root key has signed.
-    #[error("key {0} is no institution's root key")]
-    Foreign(PeerKey),
-    /// An institution's signature does not hold.
-    #[error("signature of {institution}: {source}")]
-    Signature {
-        /// Its id.
-        institution: String,
-        /// What is wrong with it.
-        source: SignedError,
-    },
-}
-
 /// The public keys of an institution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InstitutionKeys {
@@ -223,17 +182,17 @@ impl Charter {
         }
     }
 
-    /// Signs the charter as a genesis with `keys`, each an institution's root key.
+    /// The charter's bytes with the signatures of `keys`, each an institution's root key.
     ///
     /// Institutions that are absent from `keys` add theirs later by [`SignedCharter::sign`].
     ///
     /// # Errors
-    /// [`CharterError`] if it is no valid genesis or a key is foreign.
+    /// [`CharterError`] if the charter contradicts itself or a key is foreign.
     pub fn sign_all(&self, keys: &[NodeKey]) -> Result<SignedCharter, CharterError> {
         let mut signed = SignedCharter { payload: self.encode().into(), signatures: Vec::new() };
         signed.unverified()?;
         for key in keys {
-            signed.sign(key)?;
+            signed.sign(key, None)?;
         }
         Ok(signed)
     }
@@ -272,93 +231,48 @@ impl Charter {
         Validity { from: self.created_at, until: self.expires_at }
     }
 
-    fn by_root_key(&self, key: &PeerKey) -> Result<&Institution, CharterError> {
-        self.institutions
-            .iter()
-            .find(|institution| institution.root_key == *key)
-            .ok_or(CharterError::Foreign(*key))
+    /// The institution whose root key this is.
+    pub(crate) fn by_root_key(&self, key: &PeerKey) -> Option<&Institution> {
+        self.institutions.iter().find(|institution| institution.root_key == *key)
     }
 
-    /// Checks what the schema cannot say about a genesis.
-    fn check_genesis(&self) -> Result<(), CharterError> {
-        if self.version != GENESIS_VERSION {
-            return Err(CharterError::Version(self.version));
-        }
-        if self.previous.is_some() {
-            return Err(CharterError::Previous);
+    /// Every key, with the id of its owner and what it is for.
+    fn keys(&self) -> impl Iterator<Item = (PeerKey, Owner)> {
+        self.institutions.iter().flat_map(|institution| {
+            let purposes = [
+                (institution.root_key, Purpose::Root),
+                (institution.roster_key, Purpose::Roster),
+                (institution.witness_key, Purpose::Witness),
+            ];
+            purposes.map(|(key, purpose)| (key, (institution.id.clone(), purpose)))
+        })
+    }
+
+    /// Checks what the schema cannot say about one charter.
+    fn check(&self) -> Result<(), CharterError> {
+        if self.previous.is_some() != (self.version > GENESIS_VERSION) {
+            return Err(CharterError::Previous { version: self.version });
         }
         self.validity().check_life(CHARTER_LIFE_MAX).map_err(CharterError::Life)?;
-        let mut owners = BTreeMap::new();
-        for institution in &self.institutions {
-            for key in [institution.root_key, institution.roster_key, institution.witness_key] {
-                if let Some(first) = owners.insert(key, &institution.id) {
-                    let (first, second) = (first.clone(), institution.id.clone());
-                    return Err(CharterError::SharedKey { key, first, second });
-                }
+        let mut owners: BTreeMap<PeerKey, Owner> = BTreeMap::new();
+        for (key, owner) in self.keys() {
+            if let Some((first, _)) = owners.insert(key, owner.clone()) {
+                return Err(CharterError::SharedKey { key, first, second: owner.0 });
+            }
+        }
+        let institutions = self.institutions.len();
+        if self.witnesses as usize >= institutions {
+            let witnesses = self.witnesses;
+            return Err(CharterError::Witnesses { witnesses, institutions });
+        }
+        for revoked in self.revocations.keys() {
+            if let Revoked::Institution(id) = revoked
+                && self.institution(id).is_some()
+            {
+                return Err(CharterError::Revoked { institution: id.clone() });
             }
         }
         Ok(())
-    }
-}
-
-impl SignedCharter {
-    /// SHA-256 of the charter's bytes: of a genesis, the name of the consortium for ever.
-    #[must_use]
-    pub fn hash(&self) -> Digest {
-        Digest::of(&self.payload)
-    }
-
-    /// Adds the signature of one institution's root key; signing again changes nothing.
-    ///
-    /// # Errors
-    /// [`CharterError`] if the payload is no valid genesis or `key` is foreign.
-    pub fn sign(&mut self, key: &NodeKey) -> Result<(), CharterError> {
-        let signer = key.public();
-        self.unverified()?.by_root_key(&signer)?;
-        let signature = key.sign_bytes(Domain::CHARTER, &Digest::ZERO, &self.payload);
-        match self.signatures.binary_search_by_key(&signer, |(signer, _)| *signer) {
-            Ok(index) => self.signatures[index].1 = signature,
-            Err(index) => self.signatures.insert(index, (signer, signature)),
-        }
-        Ok(())
-    }
-
-    /// The charter, whoever signed it: to show it before signing, never to act on.
-    ///
-    /// # Errors
-    /// [`CharterError`] if it is no valid genesis.
-    pub fn unverified(&self) -> Result<Charter, CharterError> {
-        if self.payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(CharterError::TooLong(self.payload.len()));
-        }
-        let charter = Charter::decode(&self.payload)?;
-        charter.check_genesis()?;
-        Ok(charter)
-    }
-
-    /// The genesis charter, if every institution's root key signed it exactly once and nobody else.
-    ///
-    /// Time is not checked: a receipt is verified long after its charter has expired.
-    ///
-    /// # Errors
-    /// [`CharterError`] naming the institution or key at fault.
-    pub fn verify_genesis(&self) -> Result<Charter, CharterError> {
-        let charter = self.unverified()?;
-        let mut signed = BTreeMap::new();
-        for (key, signature) in &self.signatures {
-            let institution = charter.by_root_key(key)?.id.clone();
-            if signed.insert(*key, signature).is_some() {
-                return Err(CharterError::Repeated { institution });
-            }
-            signed::verify(Domain::CHARTER, &Digest::ZERO, &self.payload, key, signature)
-                .map_err(|source| CharterError::Signature { institution, source })?;
-        }
-        for institution in &charter.institutions {
-            if !signed.contains_key(&institution.root_key) {
-                return Err(CharterError::Missing { institution: institution.id.clone() });
-            }
-        }
-        Ok(charter)
     }
 }
 

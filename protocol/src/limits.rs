@@ -46,8 +46,14 @@ pub const POLICIES_MAX: usize = 64;
 pub const WITNESSES_MAX: u32 = 255;
 /// Institutions and nodes a charter may revoke: at about 64 bytes each they leave room for the rest.
 pub const REVOCATIONS_MAX: usize = 512;
-/// Signed suspensions kept: each institution signs one a week at most.
+/// Signed suspensions kept: one of every institution, and as many that do not count.
 pub const SUSPENSIONS_MAX: usize = 512;
+/// Of them, of one signer.
+pub const SUSPENSIONS_OF_ONE_MAX: usize = 8;
+/// Longest suspension.
+pub const SUSPENSION_LIFE_MAX: Duration = Duration::from_secs(72 * 3_600);
+/// How long who signed a suspension cannot sign another, and who was suspended not be again.
+pub const SUSPENSION_REST: Duration = Duration::from_secs(7 * 86_400);
 /// Largest weight of an institution where several share a stage.
 pub const SHARE_MAX: u32 = 1_000;
 /// Nodes of one institution.

@@ -22,6 +22,8 @@ impl Domain {
     pub const CHARTER: Self = Self("comity/charter/v1");
     /// A roster, signed by its institution's roster key.
     pub const ROSTER: Self = Self("comity/roster/v1");
+    /// The suspension of an institution, signed by root keys of others.
+    pub const SUSPENSION: Self = Self("comity/suspension/v1");
     /// An announcement, signed by its node.
     pub const ANNOUNCEMENT: Self = Self("comity/announcement/v1");
     /// The opening of a session, signed by home.

@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::*;
-use crate::limits::INSTITUTIONS_MAX;
+use crate::{
+    limits::{INSTITUTIONS_MAX, PAYLOAD_BYTES_MAX},
+    signed::Domain,
+    wire::DecodeError,
+};
 
 /// When the tests take place.
 pub(crate) const NOW: Timestamp = Timestamp::from_ms(1_800_000_000_000);
@@ -79,7 +85,7 @@ fn founders_sign_one_after_another_in_any_order() {
     let missing = CharterError::Missing { institution: "inst-0".into() };
     assert_eq!(later.verify_genesis(), Err(missing));
     for owner in [1, 0, 1] {
-        later.sign(&root(owner)).unwrap();
+        later.sign(&root(owner), None).unwrap();
     }
     assert_eq!(later, signed());
 }
@@ -111,7 +117,7 @@ fn signing_twice_does_not_stand_in_for_another() {
 fn a_foreign_key_is_refused_even_beside_all_others() {
     let stranger = key(9, 9);
     let foreign = CharterError::Foreign(stranger.public());
-    assert_eq!(signed().sign(&stranger), Err(foreign.clone()));
+    assert_eq!(signed().sign(&stranger, None), Err(foreign.clone()));
     assert_eq!(consortium().sign_all(&[roster_key(0)]).unwrap_err(), {
         CharterError::Foreign(roster_key(0).public())
     });
@@ -153,6 +159,8 @@ fn one_key_serves_one_institution_and_one_purpose() {
     let (one, two) = ("inst-0".to_owned(), "inst-1".to_owned());
     let roots = shared(|members| members[1].root_key = members[0].root_key);
     assert_eq!(roots, (one.clone(), two.clone()));
+    let witness = shared(|members| members[1].witness_key = members[0].roster_key);
+    assert_eq!(witness, (one.clone(), two.clone()));
     let rosters = shared(|members| members[1].roster_key = members[0].roster_key);
     assert_eq!(rosters, (one.clone(), two.clone()));
     let crossed = shared(|members| members[1].roster_key = members[0].root_key);
@@ -188,8 +196,15 @@ fn a_charter_that_cannot_be_a_genesis_is_never_signed() {
     let table = [
         (life(&long), long),
         (life(&empty), empty),
-        (CharterError::Version(2), Charter { version: 2, ..consortium() }),
-        (CharterError::Previous, Charter { previous: Some(Digest::ZERO), ..consortium() }),
+        (CharterError::Previous { version: 2 }, Charter { version: 2, ..consortium() }),
+        (
+            CharterError::Previous { version: 1 },
+            Charter { previous: Some(Digest::ZERO), ..consortium() },
+        ),
+        (
+            CharterError::Witnesses { witnesses: 3, institutions: 3 },
+            Charter { witnesses: 3, ..consortium() },
+        ),
         (field("charter.institutions").into(), unsorted),
         (field("charter.institutions").into(), twins),
         (field("charter.models").into(), Charter { models, ..consortium() }),

@@ -8,7 +8,7 @@ use super::{
     texts,
 };
 use crate::{
-    charter::{Charter, Institution, Revocation, Revoked, SignedCharter},
+    charter::{Charter, Institution, Revocation, Revoked, SignedCharter, Suspension},
     id::Digest,
     limits::{
         ADDRESS_BYTES_MAX, ADDRESSES_MAX, INSTITUTIONS_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX,
@@ -159,6 +159,32 @@ impl TryFrom<pb::SignedCharter> for SignedCharter {
         let signers: Vec<_> = signatures.iter().map(|(signer, _)| *signer).collect();
         ascending(&signers, "signed_charter.signatures")?;
         Ok(Self { payload: pb.payload, signatures })
+    }
+}
+
+wire!(Suspension, pb::Suspension, PAYLOAD_BYTES_MAX);
+
+impl From<&Suspension> for pb::Suspension {
+    fn from(suspension: &Suspension) -> Self {
+        Self {
+            institution: suspension.institution.clone(),
+            from_ms: suspension.from.as_ms(),
+            until_ms: suspension.until.as_ms(),
+            reason: suspension.reason.clone(),
+        }
+    }
+}
+
+impl TryFrom<pb::Suspension> for Suspension {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::Suspension) -> Result<Self, DecodeError> {
+        Ok(Self {
+            institution: institution(pb.institution, "suspension.institution")?,
+            from: Timestamp::from_ms(pb.from_ms),
+            until: Timestamp::from_ms(pb.until_ms),
+            reason: text(pb.reason, TEXT_BYTES_MAX, "suspension.reason")?,
+        })
     }
 }
 
