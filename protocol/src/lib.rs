@@ -11,6 +11,7 @@ pub mod commitment;
 pub mod directory;
 pub mod id;
 pub mod limits;
+pub mod log;
 pub mod manifest;
 pub mod microbatch;
 pub mod policy;

@@ -106,3 +106,27 @@ pub const NONCE_BYTES_MAX: usize = 32;
 pub const FILTERS_MAX: usize = 64;
 /// Charters of one consortium, from the genesis on: a version a week for twenty years.
 pub const CHARTERS_MAX: usize = 1_024;
+/// Records of one log: its kept hashes are then counted in 64 bits, and a proof that it grew has at
+/// most [`CONSISTENCY_HASHES_MAX`] hashes.
+pub const LOG_SIZE_MAX: u64 = 1 << 62;
+/// Hashes of a proof that a record is in a log: one for each level of a tree counted in 64 bits.
+pub const INCLUSION_HASHES_MAX: usize = 64;
+/// Hashes of a proof that a log grew, as C2SP tlog-witness has it.
+pub const CONSISTENCY_HASHES_MAX: usize = 63;
+/// Bytes of the name of a log: `comity/log/` and two digests.
+pub const ORIGIN_BYTES_MAX: usize = 11 + 64 + 1 + 64;
+/// Signatures of one note: a log's own, and one witness for each institution.
+pub const NOTE_SIGNATURES_MAX: usize = 1 + INSTITUTIONS_MAX;
+/// Bytes of the line of one signature, the longest name being a witness's of 144 bytes.
+pub const NOTE_LINE_BYTES_MAX: usize = 256;
+/// Bytes of a note: a checkpoint, an empty line and the lines of its signatures.
+pub const NOTE_BYTES_MAX: usize = 256 + NOTE_SIGNATURES_MAX * NOTE_LINE_BYTES_MAX;
+/// Logs one witness follows: 8 MiB of what it last saw of each.
+pub const WITNESSED_LOGS_MAX: usize = 8_192;
+/// Bytes of a proof that a record is in a log, or of a request to a witness: a note and its hashes,
+/// 34 bytes each with their framing.
+pub const LOG_PROOF_BYTES_MAX: usize = NOTE_BYTES_MAX + INCLUSION_HASHES_MAX * 34 + 32;
+/// Bytes of what a witness answers: a line, or a refusal with its detail.
+pub const WITNESS_REPLY_BYTES_MAX: usize = TEXT_BYTES_MAX + 64;
+/// Bytes of two checkpoints, such as those that contradict each other.
+pub const EQUIVOCATION_BYTES_MAX: usize = 2 * (NOTE_BYTES_MAX + 8);
