@@ -16,6 +16,7 @@ const CRATES: &[Crate] = &[
         path: "protocol/Cargo.toml",
         arrows: &[],
         libraries: &[
+            "base64",
             "bytes",
             "ed25519-dalek",
             "hex",
