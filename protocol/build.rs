@@ -2,7 +2,7 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const SCHEMAS: [&str; 6] = ["client", "common", "governance", "model", "receipt", "session"];
+const SCHEMAS: [&str; 7] = ["client", "common", "governance", "log", "model", "receipt", "session"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     // At run time: two checkouts may share one target folder, and with it this program.

@@ -6,6 +6,7 @@
 
 mod common;
 mod governance;
+mod log;
 mod model;
 mod receipt;
 mod request;
