@@ -4,6 +4,9 @@
 //! or of one type never passes for another. Ed25519 is checked strictly (small-order keys and
 //! non-canonical scalars are refused).
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 

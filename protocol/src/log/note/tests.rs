@@ -204,17 +204,3 @@ fn names_and_texts_that_no_note_can_carry_are_not_signed() {
         assert!(matches!(Note::sign(text, "a", &key), Err(NoteError::Malformed(_))), "{text:?}");
     }
 }
-
-#[test]
-fn no_signature_of_an_envelope_passes_for_one_of_a_text() {
-    use crate::{
-        id::Digest,
-        signed::{Domain, verify, verify_text},
-    };
-    let key = NodeKey::from_seed(&[1; 32]);
-    let payload = b"text\n";
-    let envelope = key.sign_bytes(Domain::RECEIPT, &Digest([2; 32]), payload);
-    let message = format!("comity/receipt/v1\0{}text\n", "\u{2}".repeat(32));
-    assert!(verify_text(&message, &key.public(), &envelope).is_err());
-    assert!(verify(Domain::RECEIPT, &Digest([2; 32]), payload, &key.public(), &envelope).is_ok());
-}
