@@ -19,14 +19,15 @@ pub mod up;
 pub mod verify;
 
 use std::{
-    fs::File,
-    io::{self, IsTerminal as _, Read as _, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use comity_protocol::time::Timestamp;
 use serde_json::Value;
+
+use crate::files;
 
 /// How a command ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,14 +95,9 @@ pub enum FileError {
 
 /// Reads a file of at most `max` bytes.
 pub(crate) fn read(path: &Path, max: usize) -> Result<Vec<u8>, FileError> {
-    let failed = |source| FileError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(max as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() > max {
-        return Err(FileError::TooLong { path: path.to_owned(), max });
-    }
-    Ok(bytes)
+    let bytes = files::read(path, max)
+        .map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+    bytes.ok_or_else(|| FileError::TooLong { path: path.to_owned(), max })
 }
 
 /// Reads a text of at most `max` bytes.
@@ -112,18 +108,7 @@ pub(crate) fn read_text(path: &Path, max: usize) -> Result<String, FileError> {
 
 /// Writes a file whole or not at all: beside its place first, then renamed into it.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let failed = |source| FileError::Write { path: path.to_owned(), source };
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".{}.part", std::process::id()));
-    let partial = PathBuf::from(partial);
-    let written = File::create_new(&partial)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&partial, path));
-    if written.is_err() {
-        // It may not have come to exist; the first error is the one to tell.
-        let _ = std::fs::remove_file(&partial);
-    }
-    written.map_err(failed)
+    files::replace(path, bytes).map_err(|source| FileError::Write { path: path.to_owned(), source })
 }
 
 /// Prints text for people or pipes. A reader that left is no error of ours.

@@ -10,7 +10,7 @@ use std::{
 
 use comity_protocol::{
     block::{BlockRange, BlockRangeError},
-    charter::{Charter, CharterError, Institution, InstitutionKeys, SignedCharter},
+    charter::{Charter, CharterError, Institution, InstitutionKeys, SignedChain, SignedCharter},
     id::{Digest, PeerKey},
     policy::{Country, Policy},
     roster::{Role, Roster, RosterNode},
@@ -203,7 +203,8 @@ impl Demo {
         let setup = Setup {
             institution: Some(member.institution.id.clone()),
             data_dir: member.folder.clone(),
-            charter: charter.clone(),
+            charter: SignedChain { charters: vec![charter.clone()], suspensions: Vec::new() },
+            watch: None,
             rosters: vec![roster],
             control_listen: vec![crate::net::control::loopback()],
             control_advertise: Vec::new(),

@@ -4,25 +4,27 @@
 //! Everyone asks this actor; whoever must act at once when a peer gains or loses admission watches
 //! [`Directory::admission`].
 
-use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
+mod actor;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use comity_protocol::{
     announcement::AnnouncementError,
-    charter::Charter,
-    directory::{Candidate, Change, Directory as Core, Hello, Member},
+    charter::{Chain, CharterError, SignedChain, SignedCharter, SuspensionError},
+    control::Hello,
+    directory::{Candidate, Change, Directory as Core, GovernanceError, Member},
     id::{Digest, PeerKey},
     roster::RosterError,
     signed::Signed,
     time::Timestamp,
 };
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep_until},
-};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{Instrument as _, debug, info, info_span, warn};
+use tracing::{Instrument as _, info_span};
 
-use crate::{clock::Clock, net::Admission};
+use actor::Actor;
+
+use crate::{clock::Clock, governance::Archive, net::Admission};
 
 /// Questions and statements that may wait; past it, who asks waits. One is answered in microseconds,
 /// a hello full of signatures in tens of milliseconds.
@@ -32,6 +34,8 @@ type Question = Box<dyn FnOnce(&Core, Timestamp) + Send>;
 
 enum Message {
     Ask(Question),
+    Charters(Vec<SignedCharter>, oneshot::Sender<Result<Change, InsertError<CharterError>>>),
+    Suspension(Box<Signed>, oneshot::Sender<Result<Change, InsertError<SuspensionError>>>),
     Roster(Box<Signed>, oneshot::Sender<Result<Change, RosterError>>),
     Announcement(Box<Signed>, oneshot::Sender<Result<Change, AnnouncementError>>),
     Hear(Box<Hello>, PeerKey, oneshot::Sender<bool>),
@@ -46,6 +50,9 @@ pub enum InsertError<E> {
     /// It is not believed.
     #[error(transparent)]
     Refused(#[from] E),
+    /// It could not be kept, so it is not acted on.
+    #[error("cannot be kept in the data folder: {0}")]
+    Storage(io::ErrorKind),
     /// The node is stopping.
     #[error("the directory has stopped")]
     Stopped,
@@ -56,26 +63,27 @@ pub enum InsertError<E> {
 pub struct Changes {
     /// Statements that came or expired, and peers that were lost or came back.
     pub all: u64,
-    /// Rosters that came.
-    pub rosters: u64,
+    /// Charters, suspensions and rosters that came: what neighbours are told again.
+    pub governance: u64,
 }
 
 /// Handle to the directory. Cheap to clone; it answers until its token is cancelled, and then as if
 /// it knew nobody.
 #[derive(Debug, Clone)]
 pub struct Directory {
-    charter: Digest,
+    genesis: Digest,
     inbox: mpsc::Sender<Message>,
     admission: Admission,
     changes: watch::Receiver<Changes>,
+    chain: watch::Receiver<Arc<Chain>>,
 }
 
 impl Directory {
-    /// An empty directory under a verified charter and its hash.
+    /// The directory of node `me`, empty but for verified charters, which `archive` keeps.
     #[must_use]
     pub fn spawn(
-        charter: Charter,
-        hash: Digest,
+        (archive, chain): (Archive, Chain),
+        me: PeerKey,
         clock: Clock,
         tasks: &TaskTracker,
         cancel: CancellationToken,
@@ -83,15 +91,63 @@ impl Directory {
         let (inbox, messages) = mpsc::channel(INBOX_CAPACITY);
         let (admitted, admission) = watch::channel(Arc::default());
         let (changed, changes) = watch::channel(Changes::default());
-        let actor = Actor { core: Core::new(charter, hash), clock, admitted, changed };
+        let (newest, chain_seen) = watch::channel(Arc::new(chain.clone()));
+        let genesis = chain.genesis();
+        let core = Core::new(chain, me);
+        let actor = Actor { core, archive, clock, admitted, changed, newest };
         tasks.spawn(actor.run(messages, cancel).instrument(info_span!("directory")));
-        Self { charter: hash, inbox, admission, changes }
+        Self { genesis, inbox, admission, changes, chain: chain_seen }
     }
 
-    /// Hash of the charter it stands under.
+    /// Hash of the genesis of the consortium.
     #[must_use]
-    pub const fn charter(&self) -> Digest {
-        self.charter
+    pub const fn genesis(&self) -> Digest {
+        self.genesis
+    }
+
+    /// The charters known now.
+    #[must_use]
+    pub fn chain(&self) -> Arc<Chain> {
+        self.chain.borrow().clone()
+    }
+
+    /// Whether this node may work with other institutions.
+    ///
+    /// # Errors
+    /// [`GovernanceError`].
+    pub async fn check(&self) -> Result<(), GovernanceError> {
+        self.ask(|core, now| core.check(now).err()).await.map_or(Ok(()), Err)
+    }
+
+    /// Versions of the charter from `from` on, as many as fit a message.
+    pub async fn charters(&self, from: u32) -> SignedChain {
+        self.ask(move |core, _| core.charters(from)).await
+    }
+
+    /// Takes versions of the charter. They are kept before anything follows from them.
+    ///
+    /// # Errors
+    /// [`InsertError`]. Versions before the one at fault are taken.
+    pub async fn insert_charters(
+        &self,
+        charters: Vec<SignedCharter>,
+    ) -> Result<Change, InsertError<CharterError>> {
+        let (reply, inserted) = oneshot::channel();
+        self.send(Message::Charters(charters, reply)).await;
+        inserted.await.map_err(|_| InsertError::Stopped)?
+    }
+
+    /// Takes one signature under a suspension.
+    ///
+    /// # Errors
+    /// [`InsertError`].
+    pub async fn insert_suspension(
+        &self,
+        signed: Signed,
+    ) -> Result<Change, InsertError<SuspensionError>> {
+        let (reply, inserted) = oneshot::channel();
+        self.send(Message::Suspension(Box::new(signed), reply)).await;
+        inserted.await.map_err(|_| InsertError::Stopped)?
     }
 
     /// The peers that may speak now.
@@ -209,139 +265,6 @@ impl Directory {
     async fn send(&self, message: Message) {
         // If the actor is gone, so is the message, and the reply it holds fails.
         let _ = self.inbox.send(message).await;
-    }
-}
-
-struct Actor {
-    core: Core,
-    clock: Clock,
-    admitted: watch::Sender<Arc<HashSet<PeerKey>>>,
-    changed: watch::Sender<Changes>,
-}
-
-impl Actor {
-    async fn run(mut self, mut messages: mpsc::Receiver<Message>, cancel: CancellationToken) {
-        loop {
-            let due = self.core.poll_timeout().map(|time| self.clock.instant(time));
-            tokio::select! { biased;
-                () = cancel.cancelled() => break,
-                () = until(due) => self.expire(),
-                message = messages.recv() => match message {
-                    Some(message) => self.handle(message),
-                    None => break,
-                },
-            }
-        }
-        // Nobody decides any more who may speak.
-        self.admitted.send_replace(Arc::default());
-    }
-
-    fn handle(&mut self, message: Message) {
-        let now = self.clock.now();
-        // Whoever waits for a reply may be gone; so everywhere below.
-        match message {
-            Message::Ask(question) => question(&self.core, now),
-            Message::Roster(signed, reply) => {
-                let inserted = self.roster(now, &signed);
-                self.publish(now);
-                let _ = reply.send(inserted);
-            }
-            Message::Announcement(signed, reply) => {
-                let _ = reply.send(self.announcement(now, &signed));
-            }
-            Message::Hear(hello, peer, reply) => {
-                for signed in &hello.rosters {
-                    if let Err(error) = self.roster(now, signed) {
-                        debug!(from = %peer.short(), %error, "roster refused");
-                    }
-                }
-                self.publish(now);
-                let admitted = self.core.admits(now, &peer);
-                let announcements = if admitted { &hello.announcements[..] } else { &[] };
-                for signed in announcements {
-                    if let Err(error) = self.announcement(now, signed) {
-                        debug!(from = %peer.short(), %error, "announcement refused");
-                    }
-                }
-                if admitted {
-                    self.met(now, &peer);
-                }
-                let _ = reply.send(admitted);
-            }
-            Message::Met(peer) => self.met(now, &peer),
-            Message::Lost(peer, silent) => self.lost(now, &peer, silent),
-        }
-    }
-
-    fn met(&mut self, now: Timestamp, peer: &PeerKey) {
-        if self.core.met(now, peer) {
-            info!(peer = %peer.short(), "peer is within reach again");
-            self.changed.send_modify(|changes| changes.all += 1);
-        }
-    }
-
-    fn lost(&mut self, now: Timestamp, peer: &PeerKey, silent: Duration) {
-        let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
-        let since = Timestamp::from_ms(now.as_ms().saturating_sub(silent_ms));
-        if self.core.lost(peer, since) {
-            info!(peer = %peer.short(), silent_ms, "peer is out of reach");
-            self.changed.send_modify(|changes| changes.all += 1);
-        }
-    }
-
-    fn roster(&mut self, now: Timestamp, signed: &Signed) -> Result<Change, RosterError> {
-        let inserted = self.core.insert_roster(now, signed);
-        match &inserted {
-            Ok(Change::Updated) => self.changed.send_modify(|changes| {
-                changes.all += 1;
-                changes.rosters += 1;
-            }),
-            Err(error @ RosterError::Contradiction { .. }) => {
-                warn!(%error, "its nodes lose admission until it signs a higher sequence");
-            }
-            _ => {}
-        }
-        inserted
-    }
-
-    fn announcement(
-        &mut self,
-        now: Timestamp,
-        signed: &Signed,
-    ) -> Result<Change, AnnouncementError> {
-        let inserted = self.core.insert_announcement(now, signed);
-        if inserted == Ok(Change::Updated) {
-            self.changed.send_modify(|changes| changes.all += 1);
-        }
-        inserted
-    }
-
-    fn expire(&mut self) {
-        self.publish(self.clock.now());
-        self.changed.send_modify(|changes| changes.all += 1);
-    }
-
-    /// Forgets what is over and publishes who may speak, if that changed.
-    fn publish(&mut self, now: Timestamp) {
-        for peer in self.core.expire(now) {
-            warn!(peer = %peer.short(), "peer is no longer admitted");
-        }
-        let admitted: HashSet<_> = self.core.members(now).into_iter().map(|(it, _)| it).collect();
-        self.admitted.send_if_modified(|current| {
-            let changed = **current != admitted;
-            if changed {
-                *current = Arc::new(admitted);
-            }
-            changed
-        });
-    }
-}
-
-/// Resolves at `time`; never if there is none.
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -3,6 +3,7 @@
 mod announcer;
 mod contacts;
 mod expiry;
+mod watch;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,21 +15,21 @@ use std::{
 
 use comity_protocol::{
     block::BlockRange,
-    charter::{Charter, CharterError, SignedCharter},
+    charter::{Charter, SignedChain},
     id::{Digest, PeerKey, SessionId},
     request::Generate,
     signed::Signed,
-    time::ValidityError,
 };
 use tokio::{sync::Semaphore, task::JoinError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     clock::Clock,
     directory::Directory,
     executor::Executor,
     gateway::client::{self, Access, Token},
+    governance::{Archive, ArchiveError},
     keys::{self, KeyError},
     ledger::Ledger,
     log::{Log, OpenLogError, Record},
@@ -47,6 +48,8 @@ pub const KEY_FILE: &str = "node.key";
 /// File of the token that admits clients of this machine, in the data folder.
 pub const TOKEN_FILE: &str = "client.token";
 
+pub use watch::WatchedFiles;
+
 /// Everything a node starts from.
 #[derive(Debug)]
 pub struct Setup {
@@ -54,8 +57,10 @@ pub struct Setup {
     pub institution: Option<String>,
     /// Folder of keys, log and index; made if it is not there.
     pub data_dir: PathBuf,
-    /// The consortium's genesis.
-    pub charter: SignedCharter,
+    /// The consortium's charter: every version known.
+    pub charter: SignedChain,
+    /// Files that are read again whenever they change, if any.
+    pub watch: Option<WatchedFiles>,
     /// Signed rosters known at the start, its own institution's among them.
     pub rosters: Vec<Signed>,
     /// Multiaddresses the control plane listens on.
@@ -84,11 +89,8 @@ pub enum StartError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The charter does not hold.
-    #[error("the charter does not hold")]
-    Charter(#[from] CharterError),
-    /// The charter is not valid now.
-    #[error("the charter is not valid now")]
-    Validity(#[from] ValidityError),
+    #[error(transparent)]
+    Charter(#[from] ArchiveError),
     /// A roster does not hold.
     #[error("roster: {0}")]
     Roster(String),
@@ -168,9 +170,6 @@ impl Node {
         tasks: TaskTracker,
     ) -> Result<Self, StartError> {
         let clock = Clock::start();
-        let rules = setup.charter.verify_genesis()?;
-        rules.check_time(clock.now())?;
-        let charter = setup.charter.hash();
         // Opening the log takes the folder's lock: nothing in it is touched before.
         let (log, _recovered) = Log::open(&setup.data_dir)?;
         let (folder, source) = (setup.data_dir.clone(), log.clone());
@@ -180,9 +179,11 @@ impl Node {
         let token = Token::new(&keys::load_or_create(&token_file)?.seed());
         let me = key.public();
 
-        let directory =
-            Directory::spawn(rules.clone(), charter, clock, &tasks, cancel.child_token());
+        let (archive, chain, known) = Archive::open(&setup.data_dir, &setup.charter)?;
+        let (charter, rules) = (chain.genesis(), chain.current().clone());
+        let directory = Directory::spawn((archive, chain), me, clock, &tasks, cancel.child_token());
         enlist(&directory, me, &setup.rosters, setup.institution).await?;
+        suspend(&directory, known.suspensions).await;
         let models = load(setup.models, &rules).await?;
         let executor = Executor::spawn(models.loaded).map_err(StartError::Task)?;
 
@@ -205,8 +206,6 @@ impl Node {
         let context = Arc::new(Context {
             me,
             charter,
-            signed_charter: setup.charter,
-            rules,
             clock,
             directory,
             data: data.clone(),
@@ -231,6 +230,10 @@ impl Node {
         let control_addresses = control.addresses();
         tasks.spawn(announcer::run(context.clone(), control, addresses, cancel.child_token()));
         tasks.spawn(expiry::run(context.clone(), cancel.child_token()));
+        if let Some(files) = setup.watch {
+            let directory = context.directory.clone();
+            tasks.spawn(watch::run(files, directory, cancel.child_token()));
+        }
         let client_address = clients.local_address();
         info!(peer = %me.short(), client = %client_address, "node started");
         let store = Arc::new(store);
@@ -393,6 +396,15 @@ async fn enlist(
     match institution.filter(|it| *it != member.institution) {
         Some(expected) => Err(StartError::Institution { expected, got: member.institution }),
         None => Ok(()),
+    }
+}
+
+/// Takes in the suspensions known at the start, as far as they count still.
+async fn suspend(directory: &Directory, suspensions: Vec<Signed>) {
+    for signed in suspensions {
+        if let Err(error) = directory.insert_suspension(signed).await {
+            debug!(%error, "a suspension that was known is not taken");
+        }
     }
 }
 

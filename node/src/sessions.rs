@@ -15,7 +15,6 @@ use std::{
 };
 
 use comity_protocol::{
-    charter::{Charter, SignedCharter},
     id::{Digest, PeerKey, SessionId},
     refusal::{Cause, Refusal},
     session::{Frame, stage::Serving},
@@ -54,10 +53,6 @@ pub struct Context {
     pub me: PeerKey,
     /// Genesis hash of the charter.
     pub charter: Digest,
-    /// The charter with its signatures, for bundles.
-    pub signed_charter: SignedCharter,
-    /// The charter.
-    pub rules: Charter,
     /// Time.
     pub clock: Clock,
     /// Who is who, and serves what.

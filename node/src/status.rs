@@ -43,7 +43,7 @@ pub async fn status(context: &Context) -> Value {
     let usage = context.executor.usage();
     json!({
         "peer": context.me.to_string(),
-        "consortium": context.rules.name,
+        "consortium": context.directory.chain().current().name,
         "genesis": context.charter.to_string(),
         "members": members,
         "models": models,

@@ -4,7 +4,7 @@
 //! Every key of a charter has one owner and one purpose: TUF implementations have counted one key
 //! for several parties (RUSTSEC-2020-0024, CVE-2020-6174), so a repeated key is refused outright.
 
-mod chain;
+pub(crate) mod chain;
 mod change;
 mod error;
 mod signatures;
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use chain::{Chain, Fork};
 pub use change::Change;
 pub use error::CharterError;
-pub use signatures::SignedCharter;
+pub use signatures::{SignedChain, SignedCharter};
 pub use suspension::{Suspension, SuspensionError, Suspensions};
 
 use crate::{

@@ -3,6 +3,7 @@
 //! Everything held was signed and is bounded; what is expired or contradictory is treated as if it
 //! had never been said (P7), but its sequence is remembered, so that nothing older replaces it.
 
+mod governance;
 mod reach;
 mod view;
 
@@ -11,10 +12,12 @@ use std::{
     net::SocketAddr,
 };
 
+pub use governance::GovernanceError;
+
 use crate::{
     announcement::{Announcement, AnnouncementError},
     block::BlockRange,
-    charter::Charter,
+    charter::{Chain, SuspensionError, Suspensions},
     id::{Digest, PeerKey},
     limits::ANNOUNCERS_MAX,
     policy::{Country, Subject},
@@ -64,17 +67,6 @@ pub struct Candidate {
     pub data_addresses: Vec<SocketAddr>,
 }
 
-/// What two nodes tell each other first on the control plane.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hello {
-    /// Hash of the charter the sender acts on.
-    pub charter: Digest,
-    /// Signed rosters, its own institution's first; at most 256.
-    pub rosters: Vec<Signed>,
-    /// Signed announcements, its own first; at most 256.
-    pub announcements: Vec<Signed>,
-}
-
 /// What an accepted statement did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -112,14 +104,20 @@ struct Announced {
     lost: bool,
 }
 
-/// Rosters and announcements under one charter.
+/// Rosters and announcements under the charter in force.
 ///
 /// After each insertion and at [`Self::poll_timeout`] the driver calls [`Self::expire`] and
 /// disconnects the peers it returns.
+///
+/// The nodes of one's own institution stay admitted whatever becomes of the charter, as its latest
+/// roster has them: what it does alone with its own machines concerns nobody else.
 #[derive(Debug)]
 pub struct Directory {
-    charter: Charter,
-    hash: Digest,
+    me: PeerKey,
+    /// The institution whose roster was the first to list `me`: nobody else's ever is one's own.
+    own: Option<String>,
+    chain: Chain,
+    suspensions: Suspensions,
     /// By institution id; at most as many as the charter has institutions.
     rosters: BTreeMap<String, Latest<Roster>>,
     /// At most [`ANNOUNCERS_MAX`].
@@ -128,34 +126,48 @@ pub struct Directory {
     admitted: BTreeSet<PeerKey>,
     /// When rosters changed and [`Self::expire`] has not been called since.
     due: Option<Timestamp>,
-    charter_over: bool,
+    /// Until when the passing of time was looked at.
+    looked: Timestamp,
 }
 
 impl Directory {
-    /// An empty directory under a verified charter and its hash.
+    /// The directory of node `me`, empty but for verified charters.
     #[must_use]
-    pub const fn new(charter: Charter, hash: Digest) -> Self {
+    pub fn new(chain: Chain, me: PeerKey) -> Self {
         Self {
-            charter,
-            hash,
+            me,
+            own: None,
+            chain,
+            suspensions: Suspensions::default(),
             rosters: BTreeMap::new(),
             announcements: BTreeMap::new(),
             admitted: BTreeSet::new(),
             due: None,
-            charter_over: false,
+            looked: Timestamp::default(),
         }
     }
 
-    /// The charter in force.
-    #[must_use]
-    pub const fn charter(&self) -> &Charter {
-        &self.charter
+    /// Replaces the charters by what [`Chain::merge`] made of them. Rosters and announcements stay
+    /// as far as the new version believes them.
+    pub fn adopt(&mut self, now: Timestamp, chain: Chain) {
+        self.chain = chain;
+        self.due = Some(now);
     }
 
-    /// Its hash.
-    #[must_use]
-    pub const fn hash(&self) -> Digest {
-        self.hash
+    /// Takes one signature under a suspension.
+    ///
+    /// # Errors
+    /// [`SuspensionError`]; nothing is changed then.
+    pub fn insert_suspension(
+        &mut self,
+        now: Timestamp,
+        signed: &Signed,
+    ) -> Result<Change, SuspensionError> {
+        if !self.suspensions.insert(now, &self.chain, signed)? {
+            return Ok(Change::Unchanged);
+        }
+        self.due = Some(now);
+        Ok(Change::Updated)
     }
 
     /// Takes a roster; a higher sequence replaces the institution's previous one.
@@ -168,7 +180,7 @@ impl Directory {
         now: Timestamp,
         signed: &Signed,
     ) -> Result<Change, RosterError> {
-        let roster = Roster::verify(signed, &self.charter, &self.hash, now)?;
+        let roster = Roster::verify(signed, self.charter(), &self.genesis(), now)?;
         let (sequence, payload) = (roster.sequence, signed.payload_digest());
         if let Some(latest) = self.rosters.get_mut(&roster.institution) {
             let (institution, held) = (roster.institution.clone(), latest.sequence);
@@ -184,6 +196,9 @@ impl Directory {
             if sequence == held && latest.current.is_some() {
                 return Ok(Change::Unchanged);
             }
+        }
+        if self.own.is_none() && roster.node(&self.me).is_some() {
+            self.own = Some(roster.institution.clone());
         }
         self.admitted.extend(roster.nodes.iter().map(|node| node.peer));
         let institution = roster.institution.clone();
@@ -204,7 +219,8 @@ impl Directory {
         let peer = signed.signer;
         let (institution, node) =
             self.find(now, &peer).ok_or(AnnouncementError::NotAdmitted(peer))?;
-        let announcement = Announcement::verify(signed, &self.hash, &institution.id, node, now)?;
+        let announcement =
+            Announcement::verify(signed, &self.genesis(), &institution.id, node, now)?;
         let (sequence, payload) = (announcement.sequence, signed.payload_digest());
         if let Some(Announced { latest, .. }) = self.announcements.get(&peer) {
             let held = latest.sequence;
@@ -228,13 +244,16 @@ impl Directory {
     /// When [`Self::expire`] is due next: at once after a roster changed, else at the next expiry.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let charter = (!self.charter_over).then_some(self.charter.expires_at);
+        let charter = self.chain.current().expires_at;
+        let charter = (charter > self.looked).then_some(charter);
         let rosters = self.rosters.values().filter_map(|latest| latest.current.as_ref());
+        let rosters = rosters.map(|(roster, _)| roster.expires_at);
         let announcements = self.announcements.values().filter_map(|it| it.latest.current.as_ref());
         rosters
-            .map(|(roster, _)| roster.expires_at)
+            .filter(|expires_at| *expires_at > self.looked)
             .chain(announcements.map(|(announcement, _)| announcement.expires_at))
             .chain(charter)
+            .chain(self.suspensions.next_change(self.looked))
             .chain(self.due)
             .min()
     }
@@ -242,9 +261,11 @@ impl Directory {
     /// Forgets what is over at `now` and returns the peers that lost admission, each once.
     pub fn expire(&mut self, now: Timestamp) -> Vec<PeerKey> {
         self.due = None;
-        self.charter_over = self.charter.expires_at <= now;
-        for latest in self.rosters.values_mut() {
-            latest.current.take_if(|(roster, _)| roster.expires_at <= now);
+        self.looked = now;
+        for (institution, latest) in &mut self.rosters {
+            // What is one's own counts at home even when it is over.
+            let kept = self.own.as_ref() == Some(institution);
+            latest.current.take_if(|(roster, _)| roster.expires_at <= now && !kept);
         }
         for Announced { latest, .. } in self.announcements.values_mut() {
             latest.current.take_if(|(announcement, _)| announcement.expires_at <= now);

@@ -8,6 +8,7 @@ pub mod block;
 pub mod bundle;
 pub mod charter;
 pub mod commitment;
+pub mod control;
 pub mod directory;
 pub mod id;
 pub mod limits;

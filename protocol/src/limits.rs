@@ -26,6 +26,8 @@ pub const PAYLOAD_BYTES_MAX: usize = 65_535;
 pub const SIGNED_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 256;
 /// Bytes of a charter with its signatures: 102 bytes each with their framing.
 pub const SIGNED_CHARTER_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + INSTITUTIONS_MAX * 102 + 8;
+/// Bytes of a file of charters: what a twenty-year-old consortium of some hundred members needs.
+pub const CHAIN_BYTES_MAX: usize = 64 << 20;
 /// Bytes of a domain string.
 pub const DOMAIN_BYTES_MAX: usize = 64;
 /// Bytes of a signed announcement.

@@ -1,20 +1,25 @@
-//! `comity charter`: writes, signs and shows the genesis of a consortium. Not what follows from it.
+//! `comity charter`: writes, changes, signs and shows the charter of a consortium. Not how it spreads.
 
+mod diff;
+mod file;
+mod propose;
+mod show;
 pub(super) mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use comity_protocol::{
-    charter::{Charter, CharterError, SignedCharter},
-    limits::SIGNED_BYTES_MAX,
-    signed::NodeKey,
-    wire::{DecodeError, Wire as _},
+    charter::{CharterError, SuspensionError},
+    id::Digest,
+    signed::{NodeKey, SignedError},
+    wire::DecodeError,
 };
-use serde_json::{Value, json};
 
+pub(super) use file::CharterFile;
+pub use propose::{ProposeArgs, SuspendArgs};
 pub use text::TextError;
 
-use super::{FileError, Outcome, date, print, print_json, read, read_text, shown, write};
+use super::{FileError, Outcome, print, read_text};
 use crate::{
     clock::Clock,
     keys::{self, KeyError},
@@ -22,8 +27,6 @@ use crate::{
 
 /// Bytes of a charter's text: several times its signed form.
 const TEXT_BYTES_MAX: usize = 1 << 20;
-/// Bytes of a charter with all its signatures.
-const CHARTER_BYTES_MAX: usize = 2 * SIGNED_BYTES_MAX;
 
 /// What `comity charter` is told.
 #[derive(Debug, clap::Subcommand)]
@@ -43,10 +46,13 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Add the signatures of more institutions to a charter.
+    /// Add the next version to a charter's file: institutions join or leave, rules change.
+    Propose(ProposeArgs),
+    /// Add the signatures of more institutions to the newest version.
     #[command(
-        after_help = "Example:\n  comity charter sign charter.bin --key root.key\n\nExit codes: \
-        0 every institution signed, 1 failed, 2 signatures are still missing."
+        after_help = "Example:\n  comity charter sign charter.signed --key root.key\n\nThe file \
+        goes from institution to institution; none needs to be online.\n\nExit codes: 0 enough \
+        institutions signed, 1 failed, 2 signatures are still missing."
     )]
     Sign {
         /// The charter; it is replaced.
@@ -58,12 +64,43 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Exclude an institution for up to three days; two others must sign.
+    Suspend(SuspendArgs),
     /// Print a charter and who has signed it.
-    #[command(after_help = "Example:\n  comity charter show charter.bin\n\nExit codes: 0 every \
-        institution signed, 1 the charter is wrong, 2 signatures are missing.")]
+    #[command(
+        after_help = "Example:\n  comity charter show charter.signed\n\nExit codes: 0 enough \
+        institutions signed, 1 the charter is wrong, 2 signatures are missing."
+    )]
     Show {
         /// The charter.
         charter: PathBuf,
+        /// Print it as a text, to be edited and proposed as the next version.
+        #[arg(long)]
+        text: bool,
+        /// Print one JSON object.
+        #[arg(long, conflicts_with = "text")]
+        json: bool,
+    },
+    /// Say what the newest version changes, and who must agree.
+    #[command(after_help = "Example:\n  comity charter diff charter.signed")]
+    Diff {
+        /// The charter.
+        charter: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Verify every version of a charter, from the genesis on, and that it is in force.
+    #[command(
+        after_help = "Example:\n  comity charter check charter.signed --genesis HASH\n\nExit \
+        codes: 0 in force, 1 wrong or expired, 2 signatures are missing."
+    )]
+    Check {
+        /// The charter.
+        charter: PathBuf,
+        /// Hash of the genesis, as its members read it out.
+        #[arg(long)]
+        genesis: Option<Digest>,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
@@ -83,6 +120,9 @@ pub enum CharterCommandError {
     /// The text is not as it should be.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// The charter cannot be written as a text.
+    #[error("the charter cannot be written as a text")]
+    ToText(#[from] toml::ser::Error),
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -98,6 +138,28 @@ pub enum CharterCommandError {
     /// The charter does not hold.
     #[error(transparent)]
     Charter(#[from] CharterError),
+    /// The newest version is not signed by enough institutions yet.
+    #[error(
+        "{path}: version {version} still lacks signatures; sign it, or start from another file"
+    )]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Version that waits.
+        version: u32,
+    },
+    /// Nothing was said that would change anything.
+    #[error("nothing to propose: give a text, --admit, --remove or --revoke")]
+    Nothing,
+    /// No such institution.
+    #[error("the charter lists no institution {0}")]
+    Unknown(String),
+    /// The suspension cannot be signed.
+    #[error(transparent)]
+    Sign(#[from] SignedError),
+    /// The suspension does not count.
+    #[error(transparent)]
+    Suspension(#[from] SuspensionError),
 }
 
 /// Runs `comity charter`.
@@ -115,98 +177,34 @@ pub async fn run(command: Command) -> Result<Outcome, CharterCommandError> {
             let name = text.display().to_string();
             let text = read_text(&text, TEXT_BYTES_MAX)?;
             let charter = text::parse(&name, &text, Clock::start().now())?;
-            let keys = key.iter().map(|path| keys::load(path)).collect::<Result<Vec<_>, _>>()?;
-            let signed = charter.sign_all(&keys)?;
-            write(&out, &signed.encode())?;
-            report(&signed, json)
+            let file = CharterFile::genesis(&out, charter.sign_all(&load_keys(&key)?)?)?;
+            file.save()?;
+            show::report(&file, json)
         }
-        Command::Sign { charter: path, key, json } => {
-            let mut signed = load(&path)?;
-            let keys = key.iter().map(|path| keys::load(path));
-            for key in keys.collect::<Result<Vec<NodeKey>, _>>()? {
-                signed.sign(&key)?;
+        Command::Propose(args) => propose::propose(&args),
+        Command::Sign { charter, key, json } => {
+            let mut file = CharterFile::open(&charter)?;
+            for key in load_keys(&key)? {
+                file.sign(&key)?;
             }
-            write(&path, &signed.encode())?;
-            report(&signed, json)
+            file.save()?;
+            show::report(&file, json)
         }
-        Command::Show { charter, json } => report(&load(&charter)?, json),
+        Command::Suspend(args) => propose::suspend(&args),
+        Command::Show { charter, text: true, .. } => {
+            print(&text::write(CharterFile::open(&charter)?.newest())?);
+            Ok(Outcome::Done)
+        }
+        Command::Show { charter, json, .. } => show::report(&CharterFile::open(&charter)?, json),
+        Command::Diff { charter, json } => diff::report(&CharterFile::open(&charter)?, json),
+        Command::Check { charter, genesis, json } => {
+            show::check(&CharterFile::open(&charter)?, genesis, Clock::start().now(), json)
+        }
     }
 }
 
-/// Reads a charter, whoever signed it.
-pub(super) fn load(path: &Path) -> Result<SignedCharter, CharterCommandError> {
-    let bytes = read(path, CHARTER_BYTES_MAX)?;
-    SignedCharter::decode(&bytes)
-        .map_err(|source| CharterCommandError::Decode { path: path.to_owned(), source })
-}
-
-/// Shows a charter and says whether it is in order.
-fn report(signed: &SignedCharter, json: bool) -> Result<Outcome, CharterCommandError> {
-    let charter = signed.unverified()?;
-    let verdict = signed.verify_genesis();
-    if json {
-        print_json(&to_json(signed, &charter, verdict.is_ok()));
-    } else {
-        print(&shown(&describe(signed, &charter)));
-    }
-    match verdict {
-        Ok(_) => Ok(Outcome::Done),
-        Err(CharterError::Missing { .. }) => Ok(Outcome::Incomplete),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn describe(signed: &SignedCharter, charter: &Charter) -> String {
-    let mut lines = vec![
-        format!("consortium  {}", charter.name),
-        format!("genesis     {}", signed.hash()),
-        format!("in force    from {} to {}", date(charter.created_at), date(charter.expires_at)),
-        "institutions".to_owned(),
-    ];
-    lines.extend(charter.institutions.iter().map(|institution| {
-        let signed = signed.signatures.iter().any(|(key, _)| *key == institution.root_key);
-        format!(
-            "  {:<24} {} (parent in {})  {}  {}",
-            institution.id,
-            institution.country,
-            institution.parent_country,
-            institution.legal_name,
-            if signed { "signed" } else { "HAS NOT SIGNED" },
-        )
-    }));
-    let policies: Vec<_> = charter.policies.iter().map(|policy| policy.name.as_str()).collect();
-    lines.push(format!("policies    {}", if_any(&policies.join(", "), "none")));
-    let models: Vec<_> = charter.models.iter().map(ToString::to_string).collect();
-    lines.push(format!("models      {}", if_any(&models.join(", "), "any")));
-    lines.join("\n") + "\n"
-}
-
-fn if_any(text: &str, otherwise: &str) -> String {
-    if text.is_empty() { otherwise } else { text }.to_owned()
-}
-
-fn to_json(signed: &SignedCharter, charter: &Charter, complete: bool) -> Value {
-    let institutions = charter.institutions.iter().map(|institution| {
-        json!({
-            "id": institution.id,
-            "legal_name": institution.legal_name,
-            "country": institution.country.to_string(),
-            "parent_country": institution.parent_country.to_string(),
-            "root_key": institution.root_key.to_string(),
-            "roster_key": institution.roster_key.to_string(),
-            "signed": signed.signatures.iter().any(|(key, _)| *key == institution.root_key),
-        })
-    });
-    json!({
-        "name": charter.name,
-        "genesis": signed.hash().to_string(),
-        "created_at_ms": charter.created_at.as_ms(),
-        "expires_at_ms": charter.expires_at.as_ms(),
-        "complete": complete,
-        "institutions": institutions.collect::<Vec<_>>(),
-        "policies": charter.policies.iter().map(|policy| &policy.name).collect::<Vec<_>>(),
-        "models": charter.models.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
+fn load_keys(paths: &[PathBuf]) -> Result<Vec<NodeKey>, KeyError> {
+    paths.iter().map(|path| keys::load(path)).collect()
 }
 
 #[cfg(test)]

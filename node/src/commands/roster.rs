@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use comity_protocol::{
-    charter::CharterError,
     id::{Digest, PeerKey},
     roster::{Role, Roster, RosterError, RosterNode},
     signed::{Domain, NodeKey, Signed, SignedError},
@@ -16,7 +15,7 @@ use serde_json::json;
 use super::{
     FileError, Outcome,
     charter::{
-        self, CharterCommandError,
+        CharterCommandError, CharterFile,
         text::{Place, TextError, toml},
     },
     date, print, print_json, read_text, write,
@@ -79,9 +78,6 @@ pub enum RosterCommandError {
     /// The charter cannot be read.
     #[error(transparent)]
     Load(#[from] CharterCommandError),
-    /// The charter does not hold.
-    #[error(transparent)]
-    Charter(#[from] CharterError),
     /// The roster cannot be signed.
     #[error(transparent)]
     Sign(#[from] SignedError),
@@ -127,14 +123,14 @@ const fn hours_default() -> u16 {
 #[expect(clippy::unused_async, reason = "every command has this shape")]
 pub async fn run(command: Command) -> Result<Outcome, RosterCommandError> {
     let Command::Sign(args) = command;
-    let charter = charter::load(&args.charter)?;
-    let (hash, now) = (charter.hash(), Clock::start().now());
-    let charter = charter.verify_genesis()?;
+    let charter = CharterFile::open(&args.charter)?;
+    let (chain, now) = (charter.complete()?, Clock::start().now());
+    let (hash, charter) = (chain.genesis(), chain.current());
     let name = args.text.display().to_string();
     let roster = parse(&name, &read_text(&args.text, TEXT_BYTES_MAX)?, now)?;
     let signed = sign(&roster, &hash, &keys::load(&args.key)?)?;
     // What no member would believe is not handed out.
-    Roster::verify(&signed, &charter, &hash, now)?;
+    Roster::verify(&signed, charter, &hash, now)?;
     write(&args.out, &signed.encode())?;
     if args.json {
         print_json(&json!({

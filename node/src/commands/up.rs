@@ -6,11 +6,15 @@ use comity_protocol::{signed::Signed, wire::Wire as _};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{FileError, Outcome, charter, charter::CharterCommandError, note, print_json, read};
+use super::{
+    FileError, Outcome,
+    charter::{CharterCommandError, CharterFile},
+    note, print_json, read,
+};
 use crate::{
     config::{Config, ConfigError},
     model::ModelSpec,
-    node::{Node, Setup, StartError},
+    node::{Node, Setup, StartError, WatchedFiles},
 };
 
 /// What `comity up` is told.
@@ -91,7 +95,9 @@ pub async fn run(args: Args) -> Result<Outcome, UpError> {
 
 /// Reads the files a configuration names.
 fn setup(config: Config) -> Result<Setup, UpError> {
-    let charter = charter::load(&config.charter)?;
+    let charter = CharterFile::open(&config.charter)?;
+    charter.complete()?;
+    let watch = WatchedFiles { charter: config.charter.clone(), roster: config.roster.clone() };
     let bytes = read(&config.roster, Signed::BYTES_MAX)?;
     let roster = Signed::decode(&bytes)
         .map_err(|source| UpError::Roster { path: config.roster.clone(), source })?;
@@ -109,7 +115,8 @@ fn setup(config: Config) -> Result<Setup, UpError> {
     Ok(Setup {
         institution: Some(config.institution),
         data_dir: config.data_dir,
-        charter,
+        charter: charter.signed(),
+        watch: Some(watch),
         rosters: vec![roster],
         control_listen: config.control.listen,
         control_advertise: config.control.advertise,

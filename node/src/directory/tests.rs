@@ -5,14 +5,17 @@ use std::time::Duration;
 use comity_protocol::{
     announcement::{Announcement, Offer},
     block::BlockRange,
-    charter::{Institution, InstitutionKeys},
+    charter::{Charter, Institution, InstitutionKeys, Revocation, Revoked},
     roster::{Role, Roster, RosterNode},
     signed::{Domain, NodeKey},
     time::Validity,
+    wire::Wire as _,
 };
+use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::*;
+use crate::governance::ArchiveError;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -23,13 +26,19 @@ pub(crate) const CLASS: &str = "test/1";
 
 /// A consortium of four institutions; institution `n`, from 1 on, owns node `n`.
 pub(crate) struct Consortium {
-    pub(crate) charter: Charter,
+    pub(crate) charter: SignedChain,
     pub(crate) hash: Digest,
     pub(crate) clock: Clock,
+    /// Where its nodes keep what they learn.
+    folder: TempDir,
 }
 
 pub(crate) fn node_key(number: u8) -> NodeKey {
     NodeKey::from_seed(&[number; 32])
+}
+
+fn root_key(number: u8) -> NodeKey {
+    NodeKey::from_seed(&[200 + number; 32])
 }
 
 fn roster_key(number: u8) -> NodeKey {
@@ -39,7 +48,7 @@ fn roster_key(number: u8) -> NodeKey {
 impl Consortium {
     pub(crate) fn new() -> Self {
         let clock = Clock::start();
-        let roots: Vec<_> = (1..=4).map(|it| NodeKey::from_seed(&[200 + it; 32])).collect();
+        let roots: Vec<_> = (1..=4).map(root_key).collect();
         let institutions = roots.iter().zip(1..).map(|(root, number)| {
             let keys = InstitutionKeys {
                 root: root.public(),
@@ -52,13 +61,31 @@ impl Consortium {
         let until = clock.now() + Duration::from_secs(3_600);
         let validity = Validity { from: clock.now(), until };
         let charter = Charter::genesis("Test", validity, institutions.collect());
-        let hash = charter.sign_all(&roots).unwrap().hash();
-        Self { charter, hash, clock }
+        let signed = charter.sign_all(&roots).unwrap();
+        let hash = signed.hash();
+        let charter = SignedChain { charters: vec![signed], suspensions: Vec::new() };
+        Self { charter, hash, clock, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// The charters with one more, that `change` makes of the last, signed by everyone.
+    pub(crate) fn amend(&mut self, change: impl FnOnce(&mut Charter)) {
+        let newest = self.charter.charters.last().unwrap();
+        let mut next = newest.unverified().unwrap();
+        (next.version, next.previous) = (next.version + 1, Some(newest.hash()));
+        change(&mut next);
+        let mut signed = SignedCharter { payload: next.encode().into(), signatures: Vec::new() };
+        (1..=4).for_each(|number| {
+            signed.sign(&root_key(number), newest.unverified().ok().as_ref()).unwrap()
+        });
+        self.charter.charters.push(signed);
     }
 
     pub(crate) fn directory(&self, tasks: &TaskTracker, cancel: &CancellationToken) -> Directory {
-        let (charter, cancel) = (self.charter.clone(), cancel.clone());
-        Directory::spawn(charter, self.hash, self.clock, tasks, cancel)
+        let folder = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
+        let (archive, chain, _) = Archive::open(&folder, &self.charter).unwrap();
+        // On no roster: what these tests are about does not depend on who one is.
+        let me = NodeKey::from_seed(&[99; 32]).public();
+        Directory::spawn((archive, chain), me, self.clock, tasks, cancel.clone())
     }
 
     /// A roster of institution `number`.
@@ -138,7 +165,10 @@ async fn a_hello_is_believed_as_far_as_it_is_signed() {
     let mut forged = consortium.own_roster(3);
     forged.signature[0] ^= 1;
     let hello = Hello {
+        genesis: consortium.hash,
+        charter_version: 1,
         charter: consortium.hash,
+        suspensions: Vec::new(),
         rosters: vec![forged, consortium.own_roster(1), consortium.own_roster(2)],
         announcements: vec![consortium.announcement(3, 1), consortium.announcement(2, 1)],
     };
@@ -149,7 +179,7 @@ async fn a_hello_is_believed_as_far_as_it_is_signed() {
     let candidates = directory.candidates(MODEL, CLASS).await;
     assert_eq!(candidates.iter().map(|it| it.peer).collect::<Vec<_>>(), [two]);
     let after = *directory.changes().borrow();
-    assert_eq!((after.rosters - before.rosters, directory.rosters().await.len()), (2, 2));
+    assert_eq!((after.governance - before.governance, directory.rosters().await.len()), (2, 2));
 }
 
 #[tokio::test]
@@ -165,4 +195,80 @@ async fn a_stopped_directory_knows_nobody() {
     let refused = directory.insert_roster(consortium.own_roster(2)).await;
     assert_eq!(refused, Err(InsertError::Stopped));
     assert!(directory.members().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_later_charter_is_kept_before_it_is_acted_on_and_found_again() {
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let mut consortium = Consortium::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, chain, _) = Archive::open(folder.path(), &consortium.charter).unwrap();
+    let me = node_key(1).public();
+    let directory =
+        Directory::spawn((archive, chain), me, consortium.clock, &tasks, cancel.clone());
+    for number in 1..=3 {
+        directory.insert_roster(consortium.own_roster(number)).await.unwrap();
+    }
+    let genesis = consortium.charter.clone();
+    consortium.amend(|charter| {
+        charter.institutions.retain(|institution| institution.id != "inst-3");
+        let revocation = Revocation { at: charter.created_at, reason: String::new() };
+        charter.revocations.insert(Revoked::Institution("inst-3".into()), revocation);
+    });
+    let before = *directory.changes().borrow();
+    let inserted = directory.insert_charters(consortium.charter.charters.clone()).await;
+    assert_eq!(inserted, Ok(Change::Updated));
+    assert!(directory.admission().borrow().contains(&node_key(2).public()));
+    assert!(!directory.admission().borrow().contains(&node_key(3).public()));
+    assert!(directory.changes().borrow().governance > before.governance);
+    assert_eq!(directory.chain().current().version, 2);
+    assert_eq!(directory.charters(2).await.charters, consortium.charter.charters[1..]);
+
+    // A node that is started with the old file again knows the new version.
+    let (_, chain, _) = Archive::open(folder.path(), &genesis).unwrap();
+    assert_eq!(chain.signed(), consortium.charter.charters);
+    // And with another consortium's charter it does not start.
+    let other = Archive::open(folder.path(), &Consortium::new().charter);
+    assert!(matches!(other, Err(ArchiveError::Kept { .. })));
+}
+
+#[tokio::test]
+async fn a_charter_that_cannot_be_kept_is_not_acted_on() {
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let mut consortium = Consortium::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, chain, _) = Archive::open(folder.path(), &consortium.charter).unwrap();
+    let me = node_key(1).public();
+    let directory =
+        Directory::spawn((archive, chain), me, consortium.clock, &tasks, cancel.clone());
+    drop(folder);
+    consortium.amend(|charter| charter.name = "Other".to_owned());
+    let inserted = directory.insert_charters(consortium.charter.charters.clone()).await;
+    assert_eq!(inserted, Err(InsertError::Storage(io::ErrorKind::NotFound)));
+    assert_eq!(directory.chain().current().version, 1);
+}
+
+/// Governance attack 10, over a restart too.
+#[tokio::test]
+async fn a_fork_leaves_a_node_alone_until_people_decide() {
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let (mut one, mut other) = (Consortium::new(), Consortium::new());
+    other.charter = one.charter.clone();
+    let folder = tempfile::tempdir().unwrap();
+    one.amend(|charter| charter.name = "One".to_owned());
+    other.amend(|charter| charter.name = "Other".to_owned());
+    let (archive, chain, _) = Archive::open(folder.path(), &one.charter).unwrap();
+    let me = node_key(1).public();
+    let directory = Directory::spawn((archive, chain), me, one.clock, &tasks, cancel.clone());
+    for number in 1..=2 {
+        directory.insert_roster(one.own_roster(number)).await.unwrap();
+    }
+    assert_eq!(directory.check().await, Ok(()));
+    let inserted = directory.insert_charters(other.charter.charters.clone()).await;
+    let fork = CharterError::Fork { version: 2 };
+    assert_eq!(inserted, Err(InsertError::Refused(fork)));
+    assert_eq!(directory.check().await, Err(GovernanceError::Fork { version: 2 }));
+    assert!(!directory.admission().borrow().contains(&node_key(2).public()));
+    let (_, chain, _) = Archive::open(folder.path(), &one.charter).unwrap();
+    assert!(chain.fork().is_some());
 }

@@ -6,6 +6,7 @@
 //! nothing else until then. News spreads by gossip, rosters by another hello.
 
 mod actor;
+mod ask;
 mod behaviour;
 mod dialer;
 
@@ -109,7 +110,7 @@ impl Control {
         let advertise = parse(&config.advertise)?;
         let peers = parse(&config.peers)?;
         let topic =
-            gossipsub::IdentTopic::new(format!("comity/announcements/1/{}", directory.charter()));
+            gossipsub::IdentTopic::new(format!("comity/announcements/1/{}", directory.genesis()));
         let mut swarm = behaviour::swarm(&config.key, &topic).map_err(ControlError::Setup)?;
         let mut addresses = Vec::new();
         for address in listen {

@@ -76,7 +76,7 @@ impl Context {
         };
         let receipt = self.ledger.close(receipt).await?;
         let bundle = Bundle {
-            charters: vec![self.signed_charter.clone()],
+            charters: self.directory.chain().signed().to_vec(),
             rosters: self.directory.rosters().await,
             manifest: job.model.manifest.encode().into(),
             open_record,

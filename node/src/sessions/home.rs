@@ -224,7 +224,11 @@ impl Context {
     }
 
     fn policy(&self, name: &str) -> Result<Policy, GenerateError> {
-        self.rules.policy(name).ok_or_else(|| GenerateError::Policy(name.to_owned()))
+        self.directory
+            .chain()
+            .current()
+            .policy(name)
+            .ok_or_else(|| GenerateError::Policy(name.to_owned()))
     }
 
     async fn stage_infos(&self, route: &Route) -> Vec<StageInfo> {

@@ -71,6 +71,9 @@ impl Chain {
     }
 
     /// The newest version.
+    ///
+    /// # Panics
+    /// Never: a chain begins with a genesis.
     #[must_use]
     pub fn current(&self) -> &Charter {
         self.charters.last().expect("a chain begins with a genesis and never shrinks")
@@ -95,14 +98,16 @@ impl Chain {
         self.charters.get(index)
     }
 
-    /// From when on a peer, or its institution, does not count; `None` if it does.
+    /// An institution as the newest version that lists it has it.
     #[must_use]
-    pub fn revoked_at(&self, peer: &PeerKey, institution: &str) -> Option<Timestamp> {
-        let revocations = &self.current().revocations;
-        let of = |revoked: &Revoked| revocations.get(revoked).map(|revocation| revocation.at);
-        let peer = of(&Revoked::Peer(*peer));
-        let institution = of(&Revoked::Institution(institution.to_owned()));
-        peer.into_iter().chain(institution).min()
+    pub fn last_known(&self, institution: &str) -> Option<&Institution> {
+        self.charters.iter().rev().find_map(|charter| charter.institution(institution))
+    }
+
+    /// From when on an institution or peer does not count; `None` if it does.
+    #[must_use]
+    pub fn revoked_at(&self, revoked: &Revoked) -> Option<Timestamp> {
+        self.current().revocations.get(revoked).map(|revocation| revocation.at)
     }
 
     /// Proof that the consortium split, if it did: nothing new may be done then (P7).
@@ -227,4 +232,4 @@ impl Chain {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use super::{Charter, CharterError, Institution};
 use crate::{
     id::{Digest, PeerKey},
     limits::PAYLOAD_BYTES_MAX,
-    signed::{self, Domain, NodeKey},
+    signed::{self, Domain, NodeKey, Signed},
     wire::Wire as _,
 };
 
@@ -19,6 +19,16 @@ pub struct SignedCharter {
     pub payload: Bytes,
     /// Root keys and their signatures, in ascending order of key.
     pub signatures: Vec<(PeerKey, [u8; 64])>,
+}
+
+/// The versions of a charter and the suspensions between them, as kept in files and told to others.
+/// Nothing of it is verified.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SignedChain {
+    /// Versions in order; from the genesis on, but where a part was asked for.
+    pub charters: Vec<SignedCharter>,
+    /// Signed [`super::Suspension`]s, in ascending order of payload and signer.
+    pub suspensions: Vec<Signed>,
 }
 
 impl SignedCharter {

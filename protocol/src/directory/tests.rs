@@ -5,7 +5,11 @@ use std::time::Duration;
 use super::*;
 use crate::{
     announcement::{self, tests::MODEL},
-    charter::tests::{NOW, consortium, country, key, signed},
+    charter::{
+        chain::tests::{amended, genesis},
+        tests::{NOW, country, key},
+    },
+    control::Hello,
     limits::{ANNOUNCEMENT_LIFE_MAX, CHARTER_LIFE_MAX, HELLO_STATEMENTS_MAX, ROSTER_LIFE_MAX},
     roster::{
         self, RosterNode,
@@ -16,20 +20,21 @@ use crate::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn peer(number: u8) -> PeerKey {
+pub(super) fn peer(number: u8) -> PeerKey {
     node_key(number).public()
 }
 
+/// The directory of a node that is on no roster.
 fn directory() -> Directory {
-    Directory::new(signed().verify_genesis().unwrap(), hash())
+    Directory::new(genesis(), peer(99))
 }
 
-fn list(owner: u8, sequence: u64, nodes: &[u8]) -> Signed {
+pub(super) fn list(owner: u8, sequence: u64, nodes: &[u8]) -> Signed {
     let nodes = nodes.iter().map(|number| node(*number, "FR")).collect();
     roster::tests::sign(owner, &roster(owner, sequence, nodes))
 }
 
-fn claim(owner: u8, number: u8, sequence: u64) -> Signed {
+pub(super) fn claim(owner: u8, number: u8, sequence: u64) -> Signed {
     announcement::tests::sign(number, &announcement::tests::announcement(owner, sequence))
 }
 
@@ -174,8 +179,7 @@ fn a_lost_node_is_chosen_for_nothing_until_it_is_heard_again() {
 
 #[test]
 fn a_model_the_charter_does_not_list_has_no_candidates() {
-    let charter = Charter { models: vec![Digest([8; 32])], ..consortium() };
-    let mut directory = Directory::new(charter, hash());
+    let mut directory = Directory::new(amended(|it| it.models.push(Digest([8; 32]))), peer(99));
     directory.insert_roster(NOW, &list(0, 1, &[1])).unwrap();
     directory.insert_announcement(NOW, &claim(0, 1, 1)).unwrap();
     assert_eq!(directory.candidates(NOW, &MODEL, "cpu-1"), []);
@@ -220,8 +224,7 @@ fn a_clock_that_steps_back_does_not_make_a_contradiction() {
 /// P7: without a charter in force there are no members.
 #[test]
 fn an_expired_charter_admits_nobody() {
-    let charter = Charter { expires_at: NOW + MINUTE, ..consortium() };
-    let mut directory = Directory::new(charter, hash());
+    let mut directory = Directory::new(amended(|it| it.expires_at = NOW + MINUTE), peer(99));
     directory.insert_roster(NOW, &list(0, 1, &[1])).unwrap();
     directory.insert_announcement(NOW, &claim(0, 1, 1)).unwrap();
     directory.expire(NOW);
@@ -241,7 +244,7 @@ fn an_expired_charter_admits_nobody() {
 fn a_hello_carries_what_is_valid_own_first() {
     let mut directory = populated();
     let hello = directory.hello(NOW, &peer(2));
-    assert_eq!(hello.charter, hash());
+    assert_eq!((hello.genesis, hello.charter, hello.charter_version), (hash(), hash(), 1));
     assert_eq!(hello.rosters, [list(2, 1, &[2]), list(0, 1, &[1])]);
     assert_eq!(hello.announcements, [claim(2, 2, 1), claim(0, 1, 1)]);
     assert_eq!(Hello::decode(&hello.encode()), Ok(hello));

@@ -2,22 +2,25 @@
 
 use std::net::SocketAddr;
 
-use super::{Candidate, Directory, Hello, Member};
+use super::{Candidate, Directory, Member};
 use crate::{
     announcement::Announcement,
     charter::Institution,
+    control::Hello,
     id::{Digest, PeerKey},
     limits::{CONTROL_BYTES_MAX, HELLO_STATEMENTS_MAX},
-    roster::{Role, Roster, RosterNode},
+    roster::{Role, RosterNode},
     signed::Signed,
     time::Timestamp,
     wire::Wire as _,
 };
 
+/// Bytes of a hello that suspensions may take.
+const HELLO_SUSPENSION_BYTES: usize = CONTROL_BYTES_MAX / 8;
 /// Bytes of a hello that rosters may take; announcements get what is left.
-const HELLO_ROSTER_BYTES: usize = CONTROL_BYTES_MAX / 4 * 3;
-/// Bytes of a hello beside its statements: the charter's hash.
-const HELLO_FRAMING_BYTES: usize = 64;
+const HELLO_ROSTER_BYTES: usize = CONTROL_BYTES_MAX / 8 * 5;
+/// Bytes of a hello beside its statements: version and hashes.
+const HELLO_FRAMING_BYTES: usize = 96;
 /// Bytes of a statement's tag and length.
 const STATEMENT_FRAMING_BYTES: usize = 4;
 
@@ -35,24 +38,12 @@ impl Directory {
         self.find(now, peer).is_some()
     }
 
-    /// Every admitted peer, in ascending order.
-    #[must_use]
-    pub fn members(&self, now: Timestamp) -> Vec<(PeerKey, Member)> {
-        let mut members: Vec<_> = self
-            .live_rosters(now)
-            .flat_map(|(roster, _)| &roster.nodes)
-            .filter_map(|node| Some((node.peer, self.member(now, &node.peer)?)))
-            .collect();
-        members.sort_by_key(|(peer, _)| *peer);
-        members
-    }
-
     /// Peers that several institutions claim: none of them is admitted.
     #[must_use]
     pub fn contested(&self, now: Timestamp) -> Vec<PeerKey> {
         let mut peers: Vec<_> = self
             .live_rosters(now)
-            .flat_map(|(roster, _)| roster.nodes.iter().map(|node| node.peer))
+            .flat_map(|(_, roster, _)| roster.nodes.iter().map(|node| node.peer))
             .collect();
         peers.sort_unstable();
         let mut contested: Vec<_> =
@@ -62,7 +53,7 @@ impl Directory {
     }
 
     /// Nodes within reach that serve blocks of a model in one numeric class, in ascending order of
-    /// peer.
+    /// peer: only one's own institution's unless [`Self::check`] holds.
     #[must_use]
     pub fn candidates(
         &self,
@@ -70,14 +61,16 @@ impl Directory {
         manifest: &Digest,
         numeric_class: &str,
     ) -> Vec<Candidate> {
-        if !self.charter.allows_model(manifest) {
+        if !self.charter().allows_model(manifest) {
             return Vec::new();
         }
+        let alone = self.check(now).is_err();
         let mut candidates = Vec::new();
         for (peer, announcement, _) in self.announcements_within_reach(now) {
             let Some(member) = self.member(now, peer) else { continue };
             if member.institution != announcement.institution
                 || !member.roles.contains(&Role::Stage)
+                || (alone && !self.is_own(&member.institution))
             {
                 continue;
             }
@@ -132,39 +125,27 @@ impl Directory {
         let own = self.find(now, me).map(|(institution, _)| institution.id.as_str());
         let mut rosters: Vec<_> = self.live_rosters(now).collect();
         // Stable: the order by institution stays among the others.
-        rosters.sort_by_key(|(roster, _)| Some(roster.institution.as_str()) != own);
+        rosters.sort_by_key(|(_, roster, _)| Some(roster.institution.as_str()) != own);
         let mut announcements: Vec<_> =
             self.announcements_within_reach(now).filter(|it| self.admits(now, it.0)).collect();
         announcements.sort_by_key(|(peer, ..)| *peer != me);
 
         let mut room = CONTROL_BYTES_MAX - HELLO_FRAMING_BYTES;
+        let mut room_suspensions = HELLO_SUSPENSION_BYTES;
+        let suspensions = take(self.suspensions().signed(), &mut room_suspensions);
+        room -= HELLO_SUSPENSION_BYTES - room_suspensions;
         let mut room_rosters = HELLO_ROSTER_BYTES;
-        let rosters = take(rosters.into_iter().map(|(_, signed)| signed), &mut room_rosters);
+        let rosters = take(rosters.into_iter().map(|(.., signed)| signed), &mut room_rosters);
         room -= HELLO_ROSTER_BYTES - room_rosters;
         let announcements = take(announcements.into_iter().map(|(_, _, signed)| signed), &mut room);
-        Hello { charter: self.hash, rosters, announcements }
-    }
-
-    /// The one institution and roster entry of `peer`.
-    pub(super) fn find(
-        &self,
-        now: Timestamp,
-        peer: &PeerKey,
-    ) -> Option<(&Institution, &RosterNode)> {
-        self.charter.check_time(now).ok()?;
-        let mut entries = self.live_rosters(now).filter_map(|(roster, _)| {
-            Some((self.charter.institution(&roster.institution)?, roster.node(peer)?))
-        });
-        let entry = entries.next()?;
-        entries.next().is_none().then_some(entry)
-    }
-
-    fn live_rosters(&self, now: Timestamp) -> impl Iterator<Item = (&Roster, &Signed)> {
-        self.rosters
-            .values()
-            .filter_map(|latest| latest.current.as_ref())
-            .filter(move |(roster, _)| roster.validity().check(now).is_ok())
-            .map(|(roster, signed)| (roster, signed))
+        Hello {
+            genesis: self.genesis(),
+            rosters,
+            announcements,
+            charter_version: self.charter().version,
+            charter: self.chain().hash(),
+            suspensions,
+        }
     }
 
     fn announcements_within_reach(
@@ -185,7 +166,7 @@ impl Directory {
     }
 }
 
-fn member(institution: &Institution, node: &RosterNode) -> Member {
+pub(super) fn member(institution: &Institution, node: &RosterNode) -> Member {
     Member {
         institution: institution.id.clone(),
         jurisdiction: node.jurisdiction,

@@ -2,6 +2,7 @@
 
 mod announcement;
 mod charter;
+mod control;
 mod policy;
 mod roster;
 

@@ -140,6 +140,13 @@ struct RevocationText {
     reason: String,
 }
 
+/// Institutions that are to join.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InstitutionsText {
+    institution: Vec<InstitutionText>,
+}
+
 const fn one() -> u32 {
     1
 }
@@ -207,8 +214,7 @@ pub(in crate::commands) fn toml<T: serde::de::DeserializeOwned>(
 /// The charter that `text` describes, as a genesis created `now`. Lists are put in the order that is
 /// signed.
 pub(super) fn parse(file: &str, text: &str, now: Timestamp) -> Result<Charter, TextError> {
-    // Texts say times in whole seconds: a charter must survive being written as text.
-    let now = Timestamp::from_ms(now.as_ms() / SECOND_MS * SECOND_MS);
+    let now = whole_seconds(now);
     let text: CharterText = toml(file, text)?;
     let place = Place { file, of: "the charter" };
     let until = match (text.days, &text.expires) {
@@ -244,6 +250,17 @@ pub(super) fn parse(file: &str, text: &str, now: Timestamp) -> Result<Charter, T
         revocations,
         ..Charter::genesis(text.name, Validity { from: now, until }, institutions)
     })
+}
+
+/// `time` as texts say it: a charter must survive being written as one.
+pub(super) const fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_ms(time.as_ms() / SECOND_MS * SECOND_MS)
+}
+
+/// The institutions that `text` lists, and nothing else.
+pub(super) fn institutions(file: &str, text: &str) -> Result<Vec<Institution>, TextError> {
+    let text: InstitutionsText = toml(file, text)?;
+    text.institution.iter().map(|text| institution(file, text)).collect()
 }
 
 fn institution(file: &str, text: &InstitutionText) -> Result<Institution, TextError> {
@@ -326,6 +343,14 @@ pub(super) fn write(charter: &Charter) -> Result<String, toml::ser::Error> {
             .collect(),
         revocation: charter.revocations.iter().map(revocation_text).collect(),
     })
+}
+
+/// The text with which `institution` asks to be admitted.
+pub(in crate::commands) fn application(
+    institution: &Institution,
+) -> Result<String, toml::ser::Error> {
+    let institution = vec![institution_text(institution)];
+    toml::to_string_pretty(&InstitutionsText { institution })
 }
 
 fn institution_text(institution: &Institution) -> InstitutionText {

@@ -1,10 +1,15 @@
 //! The task that owns the swarm: one event, one reaction. Not the protocols.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use comity_protocol::{
     announcement::AnnouncementError,
-    directory::{Change, Hello},
+    charter::CharterError,
+    control::{ControlReply, Hello},
+    directory::Change,
     id::PeerKey,
     limits::ANNOUNCEMENT_BYTES_MAX,
     signed::Signed,
@@ -25,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
+    ask::later_charter,
     behaviour::{Behaviour, BehaviourEvent},
     dialer::Dialer,
     tls,
@@ -40,33 +46,48 @@ const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
 /// said in between is missed. Gossip takes in new peers once a second.
 const SETTLE_TIME: Duration = Duration::from_secs(3);
 /// Messages of peers that the directory is asked about at once; more are dropped.
-const WORK_MAX: usize = 256;
+pub(super) const WORK_MAX: usize = 256;
 
 /// What the directory said, and for whom.
-enum Outcome {
-    Hello { peer: PeerId, admitted: bool, reply: Option<(ResponseChannel<Hello>, Hello)> },
+pub(super) enum Outcome {
+    Hello(Heard),
+    Charters { peer: PeerId, inserted: Result<Change, InsertError<CharterError>>, from: u32 },
+    Answer { channel: ResponseChannel<ControlReply>, reply: ControlReply },
     Greeting { peer: PeerId, hello: Option<Hello> },
     Gossip { peer: PeerId, id: MessageId, acceptance: MessageAcceptance },
     Neighbours(Vec<(PeerKey, Vec<String>)>),
     Told,
 }
 
+/// What became of a hello.
+pub(super) struct Heard {
+    peer: PeerId,
+    admitted: bool,
+    reply: Option<(ResponseChannel<Hello>, Hello)>,
+    /// The hello, and the first version of the charter that its sender should be asked for.
+    ask: Option<(Hello, u32)>,
+}
+
 pub(super) struct Actor {
-    swarm: Swarm<Behaviour>,
+    pub(super) swarm: Swarm<Behaviour>,
     topic: gossipsub::IdentTopic,
-    directory: Directory,
+    pub(super) directory: Directory,
     admission: Admission,
     changes: watch::Receiver<Changes>,
-    /// Rosters that had come when neighbours were last told of them.
-    rosters: u64,
+    /// What had come when neighbours were last told: see [`Changes::governance`].
+    governance: u64,
     me: PeerKey,
     dialer: Dialer,
     /// Connected strangers, and until when they may prove themselves.
     strangers: HashMap<PeerId, Instant>,
     /// Connected peers that are new to gossip, and when to tell them what they missed.
     settling: HashMap<PeerId, Instant>,
+    /// Connected peers that this node called: they may know what it knows.
+    pub(super) called: HashSet<PeerId>,
+    /// Hellos of peers that know a later charter, to be heard again once that has come.
+    pub(super) unheard: HashMap<PeerId, Hello>,
     /// Questions to the directory: at most [`WORK_MAX`] for messages, and one for each connection.
-    work: FuturesUnordered<BoxFuture<'static, Outcome>>,
+    pub(super) work: FuturesUnordered<BoxFuture<'static, Outcome>>,
 }
 
 impl Actor {
@@ -82,12 +103,14 @@ impl Actor {
             topic,
             admission: directory.admission(),
             changes: directory.changes(),
-            rosters: 0,
+            governance: 0,
             directory,
             me,
             dialer: Dialer::new(me, peers, Instant::now()),
             strangers: HashMap::new(),
             settling: HashMap::new(),
+            called: HashSet::new(),
+            unheard: HashMap::new(),
             work: FuturesUnordered::new(),
         };
         actor.ask_neighbours();
@@ -153,12 +176,15 @@ impl Actor {
                     self.meet(peer_id);
                 }
                 if endpoint.is_dialer() {
+                    self.called.insert(peer_id);
                     self.greet(peer_id);
                 }
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
                 self.strangers.remove(&peer_id);
                 self.settling.remove(&peer_id);
+                self.called.remove(&peer_id);
+                self.unheard.remove(&peer_id);
                 self.dialer.disconnected(peer_id, Instant::now());
                 self.lose(peer_id);
             }
@@ -173,6 +199,7 @@ impl Actor {
                 message,
             })) => self.on_gossip(propagation_source, message_id, &message.data),
             SwarmEvent::Behaviour(BehaviourEvent::Hello(event)) => self.on_hello_event(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Ask(event)) => self.on_ask_event(event),
             _ => {}
         }
     }
@@ -189,7 +216,7 @@ impl Actor {
         }
     }
 
-    fn admits(&self, peer: &PeerId) -> bool {
+    pub(super) fn admits(&self, peer: &PeerId) -> bool {
         tls::peer_of(peer).is_some_and(|peer| self.admission.borrow().contains(&peer))
     }
 
@@ -233,10 +260,15 @@ impl Actor {
         }
     }
 
-    fn on_hello(&mut self, peer: PeerId, hello: Hello, reply: Option<ResponseChannel<Hello>>) {
-        if hello.charter != self.directory.charter() {
-            warn!(%peer, theirs = %hello.charter, "peer acts on another charter");
-            return self.refuse(peer, "another charter");
+    pub(super) fn on_hello(
+        &mut self,
+        peer: PeerId,
+        hello: Hello,
+        reply: Option<ResponseChannel<Hello>>,
+    ) {
+        if hello.genesis != self.directory.genesis() {
+            warn!(%peer, theirs = %hello.genesis, "peer is of another consortium");
+            return self.refuse(peer, "another consortium");
         }
         let Some(key) = tls::peer_of(&peer) else {
             return self.refuse(peer, "no Ed25519 identity");
@@ -248,13 +280,14 @@ impl Actor {
         }
         let (directory, me) = (self.directory.clone(), self.me);
         let hearing = async move {
+            let ask = later_charter(&directory.chain(), &hello).map(|from| (hello.clone(), from));
             let admitted = directory.hear(hello, key).await;
             // Strangers learn nothing.
             let reply = match reply {
                 Some(channel) if admitted => directory.hello(me).await.map(|it| (channel, it)),
                 _ => None,
             };
-            Outcome::Hello { peer, admitted, reply }
+            Outcome::Hello(Heard { peer, admitted, reply, ask })
         };
         self.work.push(hearing.boxed());
     }
@@ -285,18 +318,30 @@ impl Actor {
                 self.swarm.behaviour_mut().hello.send_request(&peer, hello);
             }
             Outcome::Greeting { .. } | Outcome::Told => {}
-            Outcome::Hello { peer, admitted: false, .. } => {
-                self.refuse(peer, "its hello proves no membership");
-            }
-            Outcome::Hello { peer, admitted: true, reply } => {
-                self.welcome(peer);
-                if let Some((channel, hello)) = reply {
-                    // Fails only if the peer is gone.
-                    let _ = self.swarm.behaviour_mut().hello.send_response(channel, hello);
-                }
+            Outcome::Hello(heard) => self.on_heard(heard),
+            Outcome::Charters { peer, inserted, from } => self.on_inserted(peer, &inserted, from),
+            Outcome::Answer { channel, reply } => {
+                // Fails only if the peer is gone.
+                let _ = self.swarm.behaviour_mut().ask.send_response(channel, reply);
             }
             Outcome::Gossip { peer, id, acceptance } => self.validated(&peer, &id, acceptance),
             Outcome::Neighbours(peers) => self.dialer.set_neighbours(peers, Instant::now()),
+        }
+    }
+
+    fn on_heard(&mut self, Heard { peer, admitted, reply, ask }: Heard) {
+        match (admitted, &ask) {
+            (true, _) => self.welcome(peer),
+            // It may be a member under the charter that it knows and we do not.
+            (false, Some(_)) => {}
+            (false, None) => return self.refuse(peer, "its hello proves no membership"),
+        }
+        if let Some((channel, hello)) = reply {
+            // Fails only if the peer is gone.
+            let _ = self.swarm.behaviour_mut().hello.send_response(channel, hello);
+        }
+        if let Some((hello, from)) = ask {
+            self.ask(peer, hello, from);
         }
     }
 
@@ -309,7 +354,7 @@ impl Actor {
         self.dialer.admitted(peer);
     }
 
-    fn refuse(&mut self, peer: PeerId, why: &'static str) {
+    pub(super) fn refuse(&mut self, peer: PeerId, why: &'static str) {
         self.strangers.remove(&peer);
         debug!(%peer, why, "peer refused");
         // Fails only if it is gone already.
@@ -330,13 +375,13 @@ impl Actor {
         self.ask_neighbours();
     }
 
-    /// Tells neighbours of new rosters; they tell theirs, until nobody learns anything new.
+    /// Tells neighbours of new charters and rosters; they tell theirs, until nobody learns anything new.
     fn on_changes(&mut self) {
-        let rosters = self.changes.borrow_and_update().rosters;
-        if rosters == self.rosters {
+        let governance = self.changes.borrow_and_update().governance;
+        if governance == self.governance {
             return;
         }
-        self.rosters = rosters;
+        self.governance = governance;
         self.ask_neighbours();
         for peer in self.swarm.connected_peers() {
             if self.admits(peer) {
@@ -367,7 +412,9 @@ async fn until(time: Option<Instant>) {
 fn acceptance(inserted: &Result<Change, InsertError<AnnouncementError>>) -> MessageAcceptance {
     match inserted {
         Ok(Change::Updated) => MessageAcceptance::Accept,
-        Ok(Change::Unchanged) | Err(InsertError::Stopped) => MessageAcceptance::Ignore,
+        Ok(Change::Unchanged) | Err(InsertError::Stopped | InsertError::Storage(_)) => {
+            MessageAcceptance::Ignore
+        }
         // True when it was said, or to those who know more than we do.
         Err(InsertError::Refused(
             AnnouncementError::NotAdmitted(_)

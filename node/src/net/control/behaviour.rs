@@ -1,13 +1,13 @@
 //! The libp2p protocols of the control plane and their bounds. Not what is done with their events.
 
-use std::{io, time::Duration};
+use std::{io, marker::PhantomData, time::Duration};
 
 use comity_protocol::{
-    directory::Hello,
+    control::{ControlReply, ControlRequest, Hello},
     id::Digest,
     limits::{ANNOUNCEMENT_BYTES_MAX, CONTROL_BYTES_MAX},
     signed::NodeKey,
-    wire::Wire as _,
+    wire::Wire,
 };
 use libp2p::{
     PeerId, StreamProtocol, Swarm, SwarmBuilder,
@@ -23,10 +23,12 @@ use crate::net::tls;
 
 /// Name of the exchange of hellos.
 const HELLO_PROTOCOL: StreamProtocol = StreamProtocol::new("/comity/hello/1");
-/// How long an exchange of hellos may take.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-/// Exchanges of hellos under way on one connection.
-const HELLO_STREAMS_MAX: usize = 4;
+/// Name of other questions and answers.
+const ASK_PROTOCOL: StreamProtocol = StreamProtocol::new("/comity/ask/1");
+/// How long a question and its answer may take.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Questions of one kind under way on one connection.
+const EXCHANGE_STREAMS_MAX: usize = 4;
 /// Bytes of a gossip message beside the announcement: source, signature, topic.
 const GOSSIP_FRAMING_BYTES: usize = 1 << 10;
 /// Connections being made, each way.
@@ -43,13 +45,17 @@ const IDLE_MS: u32 = 4_000;
 /// Score of a peer that is not admitted: below every threshold, so that it gets and gives nothing.
 const STRANGER_SCORE: f64 = -100.0;
 
+/// One kind of question and its answer.
+type Exchange<Q, R> = request_response::Behaviour<WireCodec<Q, R>>;
+
 /// Everything a node speaks on the control plane.
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     /// First, so that it refuses before anything else takes memory.
     limits: connection_limits::Behaviour,
     pub(super) gossip: gossipsub::Behaviour,
-    pub(super) hello: request_response::Behaviour<HelloCodec>,
+    pub(super) hello: Exchange<Hello, Hello>,
+    pub(super) ask: Exchange<ControlRequest, ControlReply>,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
 }
@@ -64,14 +70,11 @@ impl Behaviour {
             .with_max_established_per_peer(Some(PER_PEER_MAX));
         let identify = identify::Config::new("comity/1".to_owned(), keypair.public())
             .with_hide_listen_addrs(true);
-        let hello = request_response::Config::default()
-            .with_request_timeout(HELLO_TIMEOUT)
-            .with_max_concurrent_streams(HELLO_STREAMS_MAX);
-        let protocols = [(HELLO_PROTOCOL, ProtocolSupport::Full)];
         Ok(Self {
             limits: connection_limits::Behaviour::new(limits),
             gossip: gossip(keypair, topic)?,
-            hello: request_response::Behaviour::with_codec(HelloCodec, protocols, hello),
+            hello: exchange(HELLO_PROTOCOL),
+            ask: exchange(ASK_PROTOCOL),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::default(),
         })
@@ -82,6 +85,16 @@ impl Behaviour {
         let score = if admitted { 0.0 } else { STRANGER_SCORE };
         self.gossip.set_application_score(peer, score);
     }
+}
+
+fn exchange<Q: Wire + Send + 'static, R: Wire + Send + 'static>(
+    protocol: StreamProtocol,
+) -> Exchange<Q, R> {
+    let config = request_response::Config::default()
+        .with_request_timeout(EXCHANGE_TIMEOUT)
+        .with_max_concurrent_streams(EXCHANGE_STREAMS_MAX);
+    let protocols = [(protocol, ProtocolSupport::Full)];
+    request_response::Behaviour::with_codec(WireCodec(PhantomData), protocols, config)
 }
 
 fn gossip(
@@ -135,57 +148,52 @@ pub(super) fn swarm(
     Ok(swarm)
 }
 
-/// Hellos on the wire: their canonical bytes until the end of the stream.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct HelloCodec;
+/// Requests and replies on the wire: their canonical bytes until the end of the stream.
+pub(super) struct WireCodec<Q, R>(PhantomData<fn() -> (Q, R)>);
 
-impl request_response::Codec for HelloCodec {
-    type Protocol = StreamProtocol;
-    type Request = Hello;
-    type Response = Hello;
-
-    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Hello>
-    where
-        T: AsyncRead + Unpin + Send,
-    {
-        read(io).await
-    }
-
-    async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Hello>
-    where
-        T: AsyncRead + Unpin + Send,
-    {
-        read(io).await
-    }
-
-    async fn write_request<T>(
-        &mut self,
-        _: &StreamProtocol,
-        io: &mut T,
-        hello: Hello,
-    ) -> io::Result<()>
-    where
-        T: AsyncWrite + Unpin + Send,
-    {
-        io.write_all(&hello.encode()).await
-    }
-
-    async fn write_response<T>(
-        &mut self,
-        _: &StreamProtocol,
-        io: &mut T,
-        hello: Hello,
-    ) -> io::Result<()>
-    where
-        T: AsyncWrite + Unpin + Send,
-    {
-        io.write_all(&hello.encode()).await
+impl<Q, R> Clone for WireCodec<Q, R> {
+    fn clone(&self) -> Self {
+        Self(PhantomData)
     }
 }
 
-pub(super) async fn read<T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<Hello> {
+impl<Q: Wire + Send, R: Wire + Send> request_response::Codec for WireCodec<Q, R> {
+    type Protocol = StreamProtocol;
+    type Request = Q;
+    type Response = R;
+
+    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Q>
+    where
+        T: AsyncRead + Unpin + Send,
+    {
+        read(io).await
+    }
+
+    async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<R>
+    where
+        T: AsyncRead + Unpin + Send,
+    {
+        read(io).await
+    }
+
+    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, it: Q) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        io.write_all(&it.encode()).await
+    }
+
+    async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, it: R) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        io.write_all(&it.encode()).await
+    }
+}
+
+pub(super) async fn read<M: Wire, T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<M> {
     let mut bytes = Vec::new();
     // One byte more than allowed, so that a longer message is seen to be one.
     io.take(CONTROL_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).await?;
-    Hello::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    M::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use comity_protocol::{directory::Hello, id::Digest, wire::Wire as _};
+use comity_protocol::{control::Hello, id::Digest, wire::Wire as _};
 use libp2p::{
     futures::io::Cursor,
     request_response::{Event as HelloEvent, Message},
@@ -160,8 +160,15 @@ async fn until_closed(swarm: &mut Swarm<Behaviour>) -> (Option<Hello>, usize) {
     }
 }
 
-fn hello(charter: Digest, rosters: Vec<Signed>) -> Hello {
-    Hello { charter, rosters, announcements: Vec::new() }
+fn hello(genesis: Digest, rosters: Vec<Signed>) -> Hello {
+    Hello {
+        genesis,
+        rosters,
+        announcements: Vec::new(),
+        charter_version: 1,
+        charter: genesis,
+        suspensions: Vec::new(),
+    }
 }
 
 fn send(swarm: &mut Swarm<Behaviour>, hello: Hello) {
@@ -291,7 +298,7 @@ async fn addresses_that_cannot_be_listened_on_are_named() {
 #[tokio::test]
 async fn a_hello_is_read_no_further_than_its_limit() {
     let mut endless = Cursor::new(vec![0; 3 << 20]);
-    let error = behaviour::read(&mut endless).await.unwrap_err();
+    let error = behaviour::read::<Hello, _>(&mut endless).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     assert_eq!(endless.position(), comity_protocol::limits::CONTROL_BYTES_MAX as u64 + 1);
 }

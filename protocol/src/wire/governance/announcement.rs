@@ -5,18 +5,12 @@ use std::net::SocketAddr;
 use super::institution;
 use crate::{
     announcement::{Announcement, Offer},
-    directory::Hello,
-    limits::{
-        ADDRESSES_MAX, ANNOUNCEMENT_BYTES_MAX, CONTROL_BYTES_MAX, HELLO_STATEMENTS_MAX,
-        NAME_BYTES_MAX, OFFERS_MAX,
-    },
-    signed::Signed,
+    limits::{ADDRESSES_MAX, ANNOUNCEMENT_BYTES_MAX, NAME_BYTES_MAX, OFFERS_MAX},
     time::Timestamp,
     wire::{DecodeError, bytes, id, list, pb, required, text, wire},
 };
 
 wire!(Announcement, pb::Announcement, ANNOUNCEMENT_BYTES_MAX);
-wire!(Hello, pb::Hello, CONTROL_BYTES_MAX);
 
 impl From<&Announcement> for pb::Announcement {
     fn from(announcement: &Announcement) -> Self {
@@ -75,31 +69,6 @@ impl TryFrom<pb::Offer> for Offer {
             block_time_ns: pb.block_time_ns,
             positions_free: pb.positions_free,
             sessions: pb.sessions,
-        })
-    }
-}
-
-impl From<&Hello> for pb::Hello {
-    fn from(hello: &Hello) -> Self {
-        Self {
-            charter: bytes(&hello.charter.0),
-            rosters: hello.rosters.iter().map(Into::into).collect(),
-            announcements: hello.announcements.iter().map(Into::into).collect(),
-        }
-    }
-}
-
-impl TryFrom<pb::Hello> for Hello {
-    type Error = DecodeError;
-
-    fn try_from(pb: pb::Hello) -> Result<Self, DecodeError> {
-        let signed = |values, field| -> Result<Vec<Signed>, DecodeError> {
-            list(values, HELLO_STATEMENTS_MAX, field)?.into_iter().map(Signed::try_from).collect()
-        };
-        Ok(Self {
-            charter: id(&pb.charter, "hello.charter")?,
-            rosters: signed(pb.rosters, "hello.rosters")?,
-            announcements: signed(pb.announcements, "hello.announcements")?,
         })
     }
 }

@@ -8,15 +8,16 @@ use super::{
     texts,
 };
 use crate::{
-    charter::{Charter, Institution, Revocation, Revoked, SignedCharter, Suspension},
+    charter::{Charter, Institution, Revocation, Revoked, SignedChain, SignedCharter, Suspension},
     id::Digest,
     limits::{
-        ADDRESS_BYTES_MAX, ADDRESSES_MAX, INSTITUTIONS_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX,
-        POLICIES_MAX, REVOCATIONS_MAX, SHARE_MAX, SIGNED_CHARTER_BYTES_MAX, TEXT_BYTES_MAX,
-        WITNESSES_MAX,
+        ADDRESS_BYTES_MAX, ADDRESSES_MAX, CHAIN_BYTES_MAX, CHARTERS_MAX, INSTITUTIONS_MAX,
+        NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, POLICIES_MAX, REVOCATIONS_MAX, SHARE_MAX,
+        SIGNED_CHARTER_BYTES_MAX, SUSPENSIONS_MAX, TEXT_BYTES_MAX, WITNESSES_MAX,
     },
     policy::Policy,
     sampler::MILLION,
+    signed::Signed,
     time::Timestamp,
     wire::{DecodeError, NOT_ASCENDING, ascending, bytes, id, list, pb, short, text, wire, within},
 };
@@ -160,6 +161,42 @@ impl TryFrom<pb::SignedCharter> for SignedCharter {
         ascending(&signers, "signed_charter.signatures")?;
         Ok(Self { payload: pb.payload, signatures })
     }
+}
+
+wire!(SignedChain, pb::CharterChain, CHAIN_BYTES_MAX);
+
+impl From<&SignedChain> for pb::CharterChain {
+    fn from(chain: &SignedChain) -> Self {
+        Self {
+            charters: chain.charters.iter().map(Into::into).collect(),
+            suspensions: chain.suspensions.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<pb::CharterChain> for SignedChain {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::CharterChain) -> Result<Self, DecodeError> {
+        let charters = list(pb.charters, CHARTERS_MAX, "charter_chain.charters")?;
+        Ok(Self {
+            charters: charters.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            suspensions: suspensions(pb.suspensions, "charter_chain.suspensions")?,
+        })
+    }
+}
+
+/// Reads signed suspensions: each once, in one order.
+pub(super) fn suspensions(
+    values: Vec<pb::Signed>,
+    field: &'static str,
+) -> Result<Vec<Signed>, DecodeError> {
+    let values = list(values, SUSPENSIONS_MAX, field)?;
+    let values =
+        values.into_iter().map(Signed::try_from).collect::<Result<Vec<_>, DecodeError>>()?;
+    let order: Vec<_> = values.iter().map(|it| (it.payload_digest(), it.signer)).collect();
+    ascending(&order, field)?;
+    Ok(values)
 }
 
 wire!(Suspension, pb::Suspension, PAYLOAD_BYTES_MAX);

@@ -7,11 +7,16 @@ use proptest::prelude::*;
 use crate::{
     announcement::{Announcement, Offer},
     block::BlockRange,
-    charter::{Charter, Institution, Revocation, Revoked, SignedCharter, tests as charter},
-    directory::Hello,
+    charter::{
+        Charter, Institution, Revocation, Revoked, SignedChain, SignedCharter, Suspension,
+        tests as charter,
+    },
+    control::{ControlReply, ControlRequest, Hello},
     id::{Digest, PeerKey},
+    limits::SUSPENSION_LIFE_MAX,
     policy::{Country, DataClass, Policy},
     roster::{Role, Roster, RosterNode, tests as roster},
+    signed::Domain,
     time::Timestamp,
     wire::{DecodeError, Wire},
 };
@@ -249,6 +254,10 @@ proptest! {
         prop_assert!(is_strict::<Roster>(&bytes));
         prop_assert!(is_strict::<Announcement>(&bytes));
         prop_assert!(is_strict::<Hello>(&bytes));
+        prop_assert!(is_strict::<ControlRequest>(&bytes));
+        prop_assert!(is_strict::<ControlReply>(&bytes));
+        prop_assert!(is_strict::<SignedChain>(&bytes));
+        prop_assert!(is_strict::<Suspension>(&bytes));
     }
 }
 
@@ -264,7 +273,28 @@ fn damaged_messages_never_pass_for_the_original() {
     survives_damage(&announcement::announcement(0, 1));
     let rosters = vec![roster::sign(0, &roster::roster(0, 1, vec![roster::node(1, "FR")]))];
     let announcements = vec![announcement::sign(1, &announcement::announcement(0, 1))];
-    survives_damage(&Hello { charter: roster::hash(), rosters, announcements });
+    let suspension = Suspension {
+        institution: "inst-2".into(),
+        from: charter::NOW,
+        until: charter::NOW + SUSPENSION_LIFE_MAX,
+        reason: "leaked".into(),
+    };
+    survives_damage(&suspension);
+    let suspended = charter::root(0).sign(Domain::SUSPENSION, &roster::hash(), &suspension);
+    let suspensions = vec![suspended.unwrap()];
+    let charters = vec![charter::signed()];
+    survives_damage(&SignedChain { charters: charters.clone(), suspensions: suspensions.clone() });
+    let charters = SignedChain { charters, suspensions: Vec::new() };
+    survives_damage(&ControlReply::Charters(charters));
+    survives_damage(&ControlRequest::Charters { from: 7 });
+    survives_damage(&Hello {
+        genesis: roster::hash(),
+        rosters,
+        announcements,
+        charter_version: 3,
+        charter: Digest([3; 32]),
+        suspensions,
+    });
 }
 
 #[test]

@@ -1,0 +1,37 @@
+//! What nodes say to each other on the control plane. Not what they do about it.
+
+use crate::{charter::SignedChain, id::Digest, signed::Signed};
+
+/// What two nodes tell each other first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Hash of the genesis of the sender's consortium.
+    pub genesis: Digest,
+    /// Signed rosters, its own institution's first; at most 256.
+    pub rosters: Vec<Signed>,
+    /// Signed announcements, its own first; at most 256.
+    pub announcements: Vec<Signed>,
+    /// Newest version of the charter that the sender holds.
+    pub charter_version: u32,
+    /// Hash of that version.
+    pub charter: Digest,
+    /// Signed suspensions that the sender holds.
+    pub suspensions: Vec<Signed>,
+}
+
+/// A question between members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlRequest {
+    /// For versions of the charter.
+    Charters {
+        /// First version wanted.
+        from: u32,
+    },
+}
+
+/// The answer to a [`ControlRequest`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlReply {
+    /// Consecutive versions, as many as fit; none if there are none.
+    Charters(SignedChain),
+}

@@ -1,0 +1,93 @@
+//! Encoding of what nodes say to each other on the control plane.
+
+use super::charter::suspensions;
+use crate::{
+    control::{ControlReply, ControlRequest, Hello},
+    limits::{CHARTERS_MAX, CONTROL_BYTES_MAX, HELLO_STATEMENTS_MAX},
+    signed::Signed,
+    wire::{DecodeError, bytes, id, list, pb, required, wire, within},
+};
+
+/// Versions of a charter.
+#[expect(clippy::cast_possible_truncation, reason = "about a thousand")]
+const VERSION_MAX: u32 = CHARTERS_MAX as u32;
+
+wire!(Hello, pb::Hello, CONTROL_BYTES_MAX);
+wire!(ControlRequest, pb::ControlRequest, CONTROL_BYTES_MAX);
+wire!(ControlReply, pb::ControlReply, CONTROL_BYTES_MAX);
+
+impl From<&Hello> for pb::Hello {
+    fn from(hello: &Hello) -> Self {
+        Self {
+            genesis: bytes(&hello.genesis.0),
+            rosters: hello.rosters.iter().map(Into::into).collect(),
+            announcements: hello.announcements.iter().map(Into::into).collect(),
+            charter_version: hello.charter_version,
+            charter: bytes(&hello.charter.0),
+            suspensions: hello.suspensions.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<pb::Hello> for Hello {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::Hello) -> Result<Self, DecodeError> {
+        let signed = |values, field| -> Result<Vec<Signed>, DecodeError> {
+            list(values, HELLO_STATEMENTS_MAX, field)?.into_iter().map(Signed::try_from).collect()
+        };
+        Ok(Self {
+            genesis: id(&pb.genesis, "hello.genesis")?,
+            rosters: signed(pb.rosters, "hello.rosters")?,
+            announcements: signed(pb.announcements, "hello.announcements")?,
+            charter_version: within(pb.charter_version, 1, VERSION_MAX, "hello.charter_version")?,
+            charter: id(&pb.charter, "hello.charter")?,
+            suspensions: suspensions(pb.suspensions, "hello.suspensions")?,
+        })
+    }
+}
+
+impl From<&ControlRequest> for pb::ControlRequest {
+    fn from(request: &ControlRequest) -> Self {
+        use pb::control_request::Kind;
+        let kind = match request {
+            ControlRequest::Charters { from } => Kind::Charters(pb::CharterRequest { from: *from }),
+        };
+        Self { kind: Some(kind) }
+    }
+}
+
+impl TryFrom<pb::ControlRequest> for ControlRequest {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::ControlRequest) -> Result<Self, DecodeError> {
+        use pb::control_request::Kind;
+        match required(pb.kind, "control_request.kind")? {
+            Kind::Charters(request) => {
+                let from = within(request.from, 1, VERSION_MAX, "charter_request.from")?;
+                Ok(Self::Charters { from })
+            }
+        }
+    }
+}
+
+impl From<&ControlReply> for pb::ControlReply {
+    fn from(reply: &ControlReply) -> Self {
+        use pb::control_reply::Kind;
+        let kind = match reply {
+            ControlReply::Charters(chain) => Kind::Charters(chain.into()),
+        };
+        Self { kind: Some(kind) }
+    }
+}
+
+impl TryFrom<pb::ControlReply> for ControlReply {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::ControlReply) -> Result<Self, DecodeError> {
+        use pb::control_reply::Kind;
+        match required(pb.kind, "control_reply.kind")? {
+            Kind::Charters(chain) => Ok(Self::Charters(chain.try_into()?)),
+        }
+    }
+}
