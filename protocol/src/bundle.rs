@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 pub use error::{Fault, Signer, VerifyError};
 pub use report::{Place, Report, StagePlace};
-pub use verify::verify;
+pub use verify::{verify, verify_knowing};
 
 use crate::{
     charter::SignedCharter,

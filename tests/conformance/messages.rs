@@ -4,8 +4,9 @@ use bytes_of::Sample;
 use comity_protocol::{
     announcement::{Announcement, Offer},
     block::BlockRange,
+    charter::{SignedChain, Suspension},
     commitment::Salt,
-    directory::Hello,
+    control::{ControlReply, ControlRequest, Hello},
     id::PrefixTag,
     receipt::{Acknowledgement, FinishReason},
     refusal::{Cause, Refusal},
@@ -164,17 +165,33 @@ fn client(story: &Story, samples: &mut Vec<Sample>) {
     ]);
 }
 
+fn suspension() -> Suspension {
+    Suspension {
+        institution: "delta".into(),
+        from: later(0),
+        until: later(72 * 3_600),
+        reason: "leaked".into(),
+    }
+}
+
 /// One message of each type.
 pub(crate) fn samples() -> Vec<Sample> {
     let story = Story::new();
     let bundle = story.bundle();
     let announcement = announcement(&story);
     let announced = story.sign(&node(0), Domain::ANNOUNCEMENT, &announcement);
+    let suspension = suspension();
+    let suspended = story.sign(&key("root", 0), Domain::SUSPENSION, &suspension);
     let hello = Hello {
-        charter: story.genesis(),
+        genesis: story.genesis(),
         rosters: bundle.rosters.clone(),
         announcements: vec![announced],
+        charter_version: 1,
+        charter: story.genesis(),
+        suspensions: vec![suspended.clone()],
     };
+    let charters =
+        SignedChain { charters: vec![story.signed_charter()], suspensions: vec![suspended] };
     let acknowledgement =
         Acknowledgement { receipt: bundle.receipt.payload_digest(), received_at: later(105) };
     let linked = story.linked(&bundle.open_record, &bundle.stage_receipts);
@@ -190,6 +207,10 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::new("policy", &story.receipt.policy),
         Sample::new("charter", &story.charter),
         Sample::new("signed_charter", &story.signed_charter()),
+        Sample::new("charter_chain", &charters),
+        Sample::new("suspension", &suspension),
+        Sample::new("control_request", &ControlRequest::Charters { from: 2 }),
+        Sample::new("control_reply", &ControlReply::Charters(charters.clone())),
         Sample::new("roster", &story.rosters[0]),
         Sample::new("announcement", &announcement),
         Sample::new("hello", &hello),

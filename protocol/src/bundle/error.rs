@@ -55,9 +55,6 @@ pub enum Fault {
         /// Hash of the bundle's first charter.
         got: Digest,
     },
-    /// Not exactly one charter: only the genesis is understood.
-    #[error("{0} charters, only the genesis is supported")]
-    Charters(usize),
     /// The charter is not valid.
     #[error(transparent)]
     Charter(CharterError),
@@ -153,7 +150,10 @@ impl Fault {
         match self {
             Self::Format(_) => "E_FORMAT",
             Self::Genesis { .. } => "E_GENESIS",
-            Self::Charters(_) => "E_CHARTER_COUNT",
+            Self::Charter(CharterError::Threshold { .. } | CharterError::Missing { .. }) => {
+                "E_CHARTER_THRESHOLD"
+            }
+            Self::Charter(CharterError::Fork { .. }) => "E_CHARTER_FORK",
             Self::Charter(_) => "E_CHARTER",
             Self::CharterTime(_) => "E_CHARTER_TIME",
             Self::Roster(_) => "E_ROSTER",

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::{Bundle, Fault, Place, Report, Signer, VerifyError};
 use crate::{
-    charter::Charter,
+    charter::{Chain, Charter, CharterError, SignedCharter},
     id::{Digest, PeerKey},
     manifest::Manifest,
     policy::{Policy, Subject},
@@ -41,8 +41,22 @@ struct Context<'a> {
 /// # Errors
 /// [`VerifyError`] with a stable code and the path of the first field at fault.
 pub fn verify(bundle_bytes: &[u8], genesis: &Digest) -> Result<Report, VerifyError> {
+    verify_knowing(bundle_bytes, genesis, &[])
+}
+
+/// Like [`verify`], for a reader who knows later versions of the charter than the bundle may have:
+/// what they revoke counts. `charters` are consecutive and begin with the genesis or later.
+///
+/// # Errors
+/// [`VerifyError`]; at `charters` if what the bundle carries and what is known contradict each other.
+pub fn verify_knowing(
+    bundle_bytes: &[u8],
+    genesis: &Digest,
+    charters: &[SignedCharter],
+) -> Result<Report, VerifyError> {
     let bundle = Bundle::decode(bundle_bytes).map_err(|error| Fault::Format(error).at("bundle"))?;
-    let charter = charter(&bundle, genesis)?;
+    let chain = chain(&bundle, genesis, charters)?;
+    let charter = chain.current().clone();
     let (domain, signed) = (Domain::RECEIPT, &bundle.receipt);
     let receipt: Receipt = signed
         .open(domain, genesis)
@@ -59,14 +73,26 @@ pub fn verify(bundle_bytes: &[u8], genesis: &Digest) -> Result<Report, VerifyErr
     context.verify()
 }
 
-fn charter(bundle: &Bundle, genesis: &Digest) -> Result<Charter, VerifyError> {
-    let [signed] = bundle.charters.as_slice() else {
-        return Err(Fault::Charters(bundle.charters.len()).at("charters"));
-    };
-    if signed.hash() != *genesis {
-        return Err(Fault::Genesis { expected: *genesis, got: signed.hash() }.at("charters[0]"));
+/// The charters of the bundle, and those that follow them as far as the reader knows.
+fn chain(bundle: &Bundle, genesis: &Digest, known: &[SignedCharter]) -> Result<Chain, VerifyError> {
+    let got = bundle.charters.first().map_or(Digest::ZERO, SignedCharter::hash);
+    if got != *genesis {
+        return Err(Fault::Genesis { expected: *genesis, got }.at("charters[0]"));
     }
-    signed.verify_genesis().map_err(|error| Fault::Charter(error).at("charters[0]"))
+    let at = |index: usize| format!("charters[{index}]");
+    let mut chain = Chain::verify(&bundle.charters[..1], Some(genesis))
+        .map_err(|error| Fault::Charter(error).at(at(0)))?;
+    for (index, charter) in bundle.charters.iter().enumerate().skip(1) {
+        let added = chain.merge(std::slice::from_ref(charter));
+        let added = added.map_err(|error| Fault::Charter(error).at(at(index)))?;
+        if added == 0 {
+            // One that is there twice.
+            let (expected, got) = (chain.current().version + 1, chain.current().version);
+            return Err(Fault::Charter(CharterError::Version { expected, got }).at(at(index)));
+        }
+    }
+    chain.merge(known).map_err(|error| Fault::Charter(error).at("charters"))?;
+    Ok(chain)
 }
 
 /// A roster counts if it was valid when the request was taken or when it ended: work that runs may
