@@ -74,6 +74,7 @@ impl Ring {
             policy: String::new(),
             nonce: bytes::Bytes::new(),
             stages_min: self.stages,
+            rules: None,
         }
     }
 

@@ -30,6 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             policy: String::new(),
             nonce: Default::default(),
             stages_min: 0,
+            rules: None,
         })
         .await?;
     // `take` owns the generation and drops it when it has had enough.

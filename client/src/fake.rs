@@ -100,6 +100,7 @@ pub(crate) fn request(max_tokens: u32) -> Generate {
         policy: String::new(),
         nonce: bytes::Bytes::new(),
         stages_min: 0,
+        rules: None,
     }
 }
 

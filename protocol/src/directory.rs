@@ -20,7 +20,7 @@ use crate::{
     charter::{Chain, SuspensionError, Suspensions},
     id::{Digest, PeerKey},
     limits::ANNOUNCERS_MAX,
-    policy::{Country, Subject},
+    policy::{Country, DataClass, Subject},
     roster::{Role, Roster, RosterError},
     signed::Signed,
     time::Timestamp,
@@ -35,6 +35,10 @@ pub struct Member {
     pub jurisdiction: Country,
     /// Country of the institution's ultimate parent.
     pub parent_country: Country,
+    /// Highest class of data the institution may process for others.
+    pub data_class_max: Option<DataClass>,
+    /// Purposes the institution processes data for; empty for any.
+    pub purposes: BTreeSet<String>,
     /// What it may do.
     pub roles: BTreeSet<Role>,
 }
@@ -43,8 +47,13 @@ impl Member {
     /// The member as a policy sees it.
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {
-        let Self { institution, jurisdiction, parent_country, .. } = self;
-        Subject { institution, jurisdiction: *jurisdiction, parent_country: *parent_country }
+        Subject {
+            institution: &self.institution,
+            jurisdiction: self.jurisdiction,
+            parent_country: self.parent_country,
+            data_class_max: self.data_class_max,
+            purposes: &self.purposes,
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(120);
 pub const INSTITUTIONS_MAX: usize = 256;
 /// Named policies of one charter, and entries of one policy's lists.
 pub const POLICIES_MAX: usize = 64;
+/// Bytes of a policy's reference to the legal basis of transfers.
+pub const TRANSFER_BASIS_BYTES_MAX: usize = 256;
 /// Cosignatures a charter may ask for: one of every other institution.
 pub const WITNESSES_MAX: u32 = 255;
 /// Institutions and nodes a charter may revoke: at about 64 bytes each they leave room for the rest.
@@ -72,7 +74,7 @@ pub const ADDRESSES_MAX: usize = 8;
 pub const ADDRESS_BYTES_MAX: usize = 256;
 /// Bytes of a control message: rosters and announcements of every member.
 pub const CONTROL_BYTES_MAX: usize = 1 << 20;
-/// Bytes of a name: institution, policy, numeric class, role.
+/// Bytes of a name: institution, policy, purpose, numeric class, role.
 pub const NAME_BYTES_MAX: usize = 64;
 /// Bytes of a text for people, such as a legal name or a cause's detail.
 pub const TEXT_BYTES_MAX: usize = 512;

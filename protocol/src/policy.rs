@@ -1,87 +1,32 @@
 //! Where a request may go: one predicate over institutions and jurisdictions. Not who is a member.
+//!
+//! Whatever decides where something made from a prompt goes asks [`Policy::permits`] (P3), and
+//! nothing else decides it. Who asks:
+//!
+//! - [`route::plan`](crate::route::plan), for home and for every block of every candidate: only what
+//!   this admits is searched, and what is found is asked for once more. Re-routing plans again;
+//!   replayed steps and kept pages go to the stages of a plan alone.
+//! - [`Stage::admit`](crate::session::stage::Stage::admit), for home and the whole route of a
+//!   session: before a stage takes anything, and so before it sends anything on.
+//! - [`bundle::verify`](mod@crate::bundle), for home and every stage of a receipt.
+//!
+//! Pages kept of earlier sessions lie under the [`Policy::digest`] they were computed under.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+mod denial;
+mod restrict;
+mod words;
 
-use crate::{block::BlockRange, id::Digest, wire::Wire as _};
+use std::collections::BTreeSet;
 
-/// An ISO 3166-1 alpha-2 country code: two upper-case letters.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Country([u8; 2]);
-
-/// Why a text is no [`Country`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a country is two upper-case letters (ISO 3166-1 alpha-2), such as FR")]
-pub struct CountryError;
-
-impl FromStr for Country {
-    type Err = CountryError;
-
-    fn from_str(text: &str) -> Result<Self, CountryError> {
-        match *text.as_bytes() {
-            [first @ b'A'..=b'Z', second @ b'A'..=b'Z'] => Ok(Self([first, second])),
-            _ => Err(CountryError),
-        }
-    }
-}
-
-impl fmt::Display for Country {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, second] = self.0;
-        write!(f, "{}{}", char::from(first), char::from(second))
-    }
-}
-
-impl fmt::Debug for Country {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Country({self})")
-    }
-}
-
-/// How much harm data can do in wrong hands, ascending.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DataClass {
-    /// Anyone may see it.
-    Public,
-    /// For members only.
-    Internal,
-    /// Personal data.
-    Personal,
-    /// Special categories of personal data, such as health.
-    Sensitive,
-}
-
-/// Names of the classes, for people and texts.
-const DATA_CLASSES: [(DataClass, &str); 4] = [
-    (DataClass::Public, "public"),
-    (DataClass::Internal, "internal"),
-    (DataClass::Personal, "personal"),
-    (DataClass::Sensitive, "sensitive"),
-];
-
-/// Why a text is no [`DataClass`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a class of data is public, internal, personal or sensitive")]
-pub struct DataClassError;
-
-impl FromStr for DataClass {
-    type Err = DataClassError;
-
-    fn from_str(text: &str) -> Result<Self, DataClassError> {
-        let known = DATA_CLASSES.iter().find(|(_, name)| *name == text);
-        known.map(|(class, _)| *class).ok_or(DataClassError)
-    }
-}
-
-impl fmt::Display for DataClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Public => "public",
-            Self::Internal => "internal",
-            Self::Personal => "personal",
-            Self::Sensitive => "sensitive",
-        })
-    }
-}
+pub use self::{
+    denial::Denial,
+    restrict::RestrictError,
+    words::{
+        Audit, AuditError, Country, CountryError, DataClass, DataClassError, Recovery,
+        RecoveryError,
+    },
+};
+use crate::{block::BlockRange, charter::Institution, id::Digest, wire::Wire as _};
 
 /// The rules a request is under. Empty lists do not restrict; forbidden lists always forbid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +43,18 @@ pub struct Policy {
     pub pinned_first: u32,
     /// Last blocks that must stay within home's institution.
     pub pinned_last: u32,
+    /// Class of the data. Above public, institutions other than home's must have agreed to it;
+    /// sensitive data goes only to institutions that are named, to home's alone if none is.
+    pub data_class: Option<DataClass>,
+    /// What the data is processed for: institutions other than home's that name purposes must name
+    /// it. At most 64 bytes; empty if it is not stated.
+    pub purpose: String,
+    /// How a session that lost a stage may go on.
+    pub recovery: Recovery,
+    /// Who may see what to run the answer again.
+    pub audit: Audit,
+    /// Reference to the legal basis of transfers, for the records; at most 256 bytes.
+    pub transfer_basis: String,
 }
 
 /// Who would see what derives from a prompt.
@@ -109,86 +66,39 @@ pub struct Subject<'a> {
     pub jurisdiction: Country,
     /// Country of the ultimate parent of its institution.
     pub parent_country: Country,
+    /// Highest class of data its institution may process for others.
+    pub data_class_max: Option<DataClass>,
+    /// Purposes its institution processes data for; empty for any.
+    pub purposes: &'a BTreeSet<String>,
 }
 
-/// The predicate of a [`Policy`] that a subject fails.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Denial {
-    /// The node stands outside the allowed jurisdictions.
-    #[error("allowed_jurisdictions lacks {jurisdiction}, where a node of {institution} stands")]
-    JurisdictionNotAllowed {
-        /// Institution of the node.
-        institution: String,
-        /// Where the node stands.
-        jurisdiction: Country,
+/// What of a request would reach a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// All of it: the node is home.
+    Prompt,
+    /// Hidden states around blocks that it runs, whether for the first time or in a replay, and the
+    /// KV cache that stays.
+    Blocks {
+        /// The blocks.
+        blocks: BlockRange,
+        /// Blocks of the model.
+        block_count: u32,
     },
-    /// The node stands in a forbidden jurisdiction.
-    #[error("forbidden_jurisdictions has {jurisdiction}, where a node of {institution} stands")]
-    JurisdictionForbidden {
-        /// Institution of the node.
-        institution: String,
-        /// Where the node stands.
-        jurisdiction: Country,
-    },
-    /// The institution's parent is outside the allowed jurisdictions.
-    #[error("allowed_jurisdictions lacks {parent_country}, country of {institution}'s parent")]
-    ParentNotAllowed {
-        /// Institution of the node.
-        institution: String,
-        /// Country of its ultimate parent.
-        parent_country: Country,
-    },
-    /// The institution's parent is in a forbidden jurisdiction.
-    #[error("forbidden_jurisdictions has {parent_country}, country of {institution}'s parent")]
-    ParentForbidden {
-        /// Institution of the node.
-        institution: String,
-        /// Country of its ultimate parent.
-        parent_country: Country,
-    },
-    /// The institution may not serve.
-    #[error("allowed_institutions lacks {institution}")]
-    InstitutionNotAllowed {
-        /// Institution of the node.
-        institution: String,
-    },
-    /// A first block would leave home's institution.
-    #[error("pinned_first keeps the first {pinned} blocks within {home}, not {institution}")]
-    PinnedFirst {
-        /// Institution of the node.
-        institution: String,
-        /// Institution of home.
-        home: String,
-        /// First blocks that stay.
-        pinned: u32,
-    },
-    /// A last block would leave home's institution.
-    #[error("pinned_last keeps the last {pinned} blocks within {home}, not {institution}")]
-    PinnedLast {
-        /// Institution of the node.
-        institution: String,
-        /// Institution of home.
-        home: String,
-        /// Last blocks that stay.
-        pinned: u32,
-    },
+    /// What it takes to run an answer again.
+    Audit,
 }
 
-impl Denial {
-    /// The field of the policy that denies.
+impl<'a> Subject<'a> {
+    /// A node of `institution` that stands in `jurisdiction`.
     #[must_use]
-    pub const fn predicate(&self) -> &'static str {
-        match self {
-            Self::JurisdictionNotAllowed { .. } | Self::ParentNotAllowed { .. } => {
-                "allowed_jurisdictions"
-            }
-            Self::JurisdictionForbidden { .. } | Self::ParentForbidden { .. } => {
-                "forbidden_jurisdictions"
-            }
-            Self::InstitutionNotAllowed { .. } => "allowed_institutions",
-            Self::PinnedFirst { .. } => "pinned_first",
-            Self::PinnedLast { .. } => "pinned_last",
+    pub fn new(institution: &'a Institution, jurisdiction: Country) -> Self {
+        Self {
+            institution: &institution.id,
+            jurisdiction,
+            parent_country: institution.parent_country,
+            data_class_max: institution.data_class_max,
+            purposes: &institution.purposes,
         }
     }
 }
@@ -197,7 +107,7 @@ impl Policy {
     /// Name of the policy of a request that names none; a charter cannot give it to another.
     pub const OPEN: &'static str = "open";
 
-    /// A policy that restricts nothing.
+    /// A policy that restricts and states nothing: exact recovery, no audit.
     #[must_use]
     pub fn open(name: impl Into<String>) -> Self {
         Self {
@@ -207,7 +117,19 @@ impl Policy {
             allowed_institutions: BTreeSet::new(),
             pinned_first: 0,
             pinned_last: 0,
+            data_class: None,
+            purpose: String::new(),
+            recovery: Recovery::Exact,
+            audit: Audit::None,
+            transfer_basis: String::new(),
         }
+    }
+
+    /// Rules that restrict nothing at all, not even audits: what stricter rules start from, to be
+    /// put on top of the policy of this name by [`Self::restrict`].
+    #[must_use]
+    pub fn rules(name: impl Into<String>) -> Self {
+        Self { recovery: Recovery::Any, audit: Audit::Text, ..Self::open(name) }
     }
 
     /// SHA-256 of the canonical bytes: what an open record commits to.
@@ -216,63 +138,114 @@ impl Policy {
         Digest::of(&self.encode())
     }
 
-    /// Whether anything of a request may reach `subject` (P3).
+    /// Whether `access` to a request that `home`, an institution id, took may be given to `subject`
+    /// (P3).
     ///
     /// # Errors
-    /// The first [`Denial`], in the order forbidden, allowed, institution.
-    pub fn permits(&self, subject: &Subject<'_>) -> Result<(), Denial> {
-        let Subject { jurisdiction, parent_country, .. } = *subject;
-        let institution = || subject.institution.to_owned();
-        let allowed = |country| {
-            self.allowed_jurisdictions.is_empty() || self.allowed_jurisdictions.contains(&country)
-        };
-        if self.forbidden_jurisdictions.contains(&jurisdiction) {
-            return Err(Denial::JurisdictionForbidden { institution: institution(), jurisdiction });
-        }
-        if self.forbidden_jurisdictions.contains(&parent_country) {
-            return Err(Denial::ParentForbidden { institution: institution(), parent_country });
-        }
-        if !allowed(jurisdiction) {
-            return Err(Denial::JurisdictionNotAllowed {
-                institution: institution(),
-                jurisdiction,
-            });
-        }
-        if !allowed(parent_country) {
-            return Err(Denial::ParentNotAllowed { institution: institution(), parent_country });
-        }
+    /// The first of [`Self::denials`].
+    pub fn permits(&self, subject: &Subject<'_>, home: &str, access: Access) -> Result<(), Denial> {
+        self.denials(subject, home, access).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every predicate that denies `subject` this access, in the order of [`Denial`]: forbidden
+    /// jurisdictions, allowed ones, institutions, class of data, purpose, pinned blocks, audit.
+    #[must_use]
+    pub fn denials(&self, subject: &Subject<'_>, home: &str, access: Access) -> Vec<Denial> {
+        let mut denials = Vec::new();
+        self.jurisdictions(subject, &mut denials);
         if !self.allowed_institutions.is_empty()
             && !self.allowed_institutions.contains(subject.institution)
         {
-            return Err(Denial::InstitutionNotAllowed { institution: institution() });
+            let institution = subject.institution.to_owned();
+            denials.push(Denial::InstitutionNotAllowed { institution });
         }
-        Ok(())
+        if subject.institution != home {
+            self.data(subject, &mut denials);
+        }
+        match access {
+            Access::Prompt => {}
+            Access::Blocks { blocks, block_count } => {
+                if subject.institution != home {
+                    self.pinned(subject, home, (blocks, block_count), &mut denials);
+                }
+            }
+            Access::Audit => {
+                let may = match self.audit {
+                    Audit::None => false,
+                    Audit::Home => subject.institution == home,
+                    Audit::Text => true,
+                };
+                if !may {
+                    let (institution, audit) = (subject.institution.to_owned(), self.audit);
+                    denials.push(Denial::Audit { institution, audit });
+                }
+            }
+        }
+        denials
     }
 
-    /// Whether `subject` may run `blocks` of a model of `block_count` blocks for a request that
-    /// `home`, an institution id, took (P3).
-    ///
-    /// # Errors
-    /// The first [`Denial`]; those of [`Self::permits`] come first.
-    pub fn permits_stage(
+    /// Where node and parent company are.
+    fn jurisdictions(&self, subject: &Subject<'_>, denials: &mut Vec<Denial>) {
+        let Subject { jurisdiction, parent_country, .. } = *subject;
+        let institution = || subject.institution.to_owned();
+        let forbidden = |country| self.forbidden_jurisdictions.contains(&country);
+        let allowed = |country| {
+            self.allowed_jurisdictions.is_empty() || self.allowed_jurisdictions.contains(&country)
+        };
+        if forbidden(jurisdiction) {
+            denials
+                .push(Denial::JurisdictionForbidden { institution: institution(), jurisdiction });
+        }
+        if forbidden(parent_country) {
+            denials.push(Denial::ParentForbidden { institution: institution(), parent_country });
+        }
+        if !allowed(jurisdiction) {
+            let institution = institution();
+            denials.push(Denial::JurisdictionNotAllowed { institution, jurisdiction });
+        }
+        if !allowed(parent_country) {
+            denials.push(Denial::ParentNotAllowed { institution: institution(), parent_country });
+        }
+    }
+
+    /// What an institution other than home's agreed to do with others' data.
+    fn data(&self, subject: &Subject<'_>, denials: &mut Vec<Denial>) {
+        let institution = || subject.institution.to_owned();
+        if let Some(class) = self.data_class.filter(|class| *class > DataClass::Public) {
+            let max = subject.data_class_max;
+            if max < Some(class) {
+                denials.push(Denial::DataClass { institution: institution(), class, max });
+            }
+            if class == DataClass::Sensitive && self.allowed_institutions.is_empty() {
+                denials.push(Denial::Unlisted { institution: institution() });
+            }
+        }
+        if !self.purpose.is_empty()
+            && !subject.purposes.is_empty()
+            && !subject.purposes.contains(&self.purpose)
+        {
+            let purpose = self.purpose.clone();
+            denials.push(Denial::Purpose { institution: institution(), purpose });
+        }
+    }
+
+    /// Which blocks must not leave home's institution.
+    fn pinned(
         &self,
         subject: &Subject<'_>,
-        blocks: BlockRange,
-        block_count: u32,
         home: &str,
-    ) -> Result<(), Denial> {
-        self.permits(subject)?;
-        if subject.institution == home {
-            return Ok(());
-        }
-        let (institution, home) = (subject.institution.to_owned(), home.to_owned());
+        (blocks, block_count): (BlockRange, u32),
+        denials: &mut Vec<Denial>,
+    ) {
+        let names = || (subject.institution.to_owned(), home.to_owned());
         if blocks.start() < self.pinned_first {
-            return Err(Denial::PinnedFirst { institution, home, pinned: self.pinned_first });
+            let ((institution, home), pinned) = (names(), self.pinned_first);
+            denials.push(Denial::PinnedFirst { institution, home, pinned });
         }
         if blocks.end() > block_count.saturating_sub(self.pinned_last) {
-            return Err(Denial::PinnedLast { institution, home, pinned: self.pinned_last });
+            let ((institution, home), pinned) = (names(), self.pinned_last);
+            denials.push(Denial::PinnedLast { institution, home, pinned });
         }
-        Ok(())
     }
 }
 

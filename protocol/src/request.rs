@@ -1,10 +1,13 @@
 //! What clients ask a node and what it answers. Not the transport.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::{
     block::BlockRange,
     id::{Digest, PeerKey, SessionId},
+    policy::Policy,
     receipt::{FinishReason, Sampling},
     refusal::{Cause, Refusal},
 };
@@ -42,6 +45,8 @@ pub struct Generate {
     pub nonce: Bytes,
     /// Fewest stages to split over, even if fewer would do; 0 lets the node choose.
     pub stages_min: u32,
+    /// Rules on top of that policy, under its name.
+    pub rules: Option<Box<Policy>>,
 }
 
 /// What the model is to answer.
@@ -138,6 +143,18 @@ pub struct Finished {
 pub struct Refused {
     /// What went wrong.
     pub cause: Cause,
-    /// The field or predicate at fault and how to mend it.
+    /// The field or predicate at fault and how to mend it; at most 512 bytes.
     pub detail: String,
 }
+
+impl Refused {
+    /// A refusal whose `detail` is cut to 512 bytes.
+    #[must_use]
+    pub fn new(cause: Cause, detail: impl fmt::Display) -> Self {
+        let Refusal { cause, detail, .. } = Refusal::new(cause, 0, detail);
+        Self { cause, detail }
+    }
+}
+
+#[cfg(test)]
+mod tests;

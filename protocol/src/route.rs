@@ -1,21 +1,28 @@
 //! The ordered stages of a session, and how they are chosen. Not their connections.
 
+mod admitted;
 mod class;
 mod field;
 mod search;
+mod uncovered;
 
 use std::time::Duration;
 
 use crate::{
     block::BlockRange,
-    directory::Candidate,
+    directory::{Candidate, Member},
     id::PeerKey,
     limits::{BLOCKS_MAX, CANDIDATES_MAX, STAGES_MAX},
-    policy::{Denial, Policy},
+    policy::{Access, Denial, Policy},
 };
+use admitted::denials;
 pub use class::plan_in_one_class;
 use field::Field;
 use search::{Outcome, Search};
+pub use uncovered::{KeptOut, Uncovered};
+
+/// Block ranges that a text names one by one; 14 bytes each at most.
+const RANGES_NAMED_MAX: usize = 8;
 
 /// One stage of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,8 +44,8 @@ pub struct Route {
 pub struct RouteRequest<'a> {
     /// The node that takes the prompt; hidden states leave from it and return to it.
     pub home: PeerKey,
-    /// Its institution's id.
-    pub institution: &'a str,
+    /// What charter and roster say about it.
+    pub member: &'a Member,
     /// The rules the request is under.
     pub policy: &'a Policy,
     /// Blocks of the model.
@@ -101,14 +108,17 @@ pub enum RouteError {
         /// Blocks nobody serves.
         blocks: Vec<BlockRange>,
     },
-    /// Somebody serves these blocks, but the policy permits none of them.
-    #[error("policy denies every peer that serves {}: {denial}", list(blocks))]
-    Policy {
-        /// The predicate that fails for the first such peer.
+    /// The node that took the prompt is itself outside the policy.
+    #[error("policy {policy} keeps home itself out: {denial}")]
+    Home {
+        /// Name of the policy.
+        policy: String,
+        /// The first predicate that fails.
         denial: Denial,
-        /// Blocks that no permitted peer serves.
-        blocks: Vec<BlockRange>,
     },
+    /// Somebody serves some blocks, but the policy permits none of them.
+    #[error("{0}")]
+    Policy(Uncovered),
     /// Permitted peers serve these blocks, but none has room.
     #[error("no permitted peer has {positions} positions free for {}", list(blocks))]
     NoRoom {
@@ -189,8 +199,8 @@ impl Route {
 /// permitted, but perhaps not the cheapest.
 ///
 /// # Errors
-/// [`RouteError`] naming the missing blocks and, if the policy is why they are missing, the
-/// predicate (P3).
+/// [`RouteError`] naming the missing blocks and, if the policy is why they are missing, the nodes
+/// that serve them and the predicates that keep them out (P3).
 pub fn plan(
     request: &RouteRequest<'_>,
     candidates: &[Candidate],
@@ -203,6 +213,10 @@ pub fn plan(
     if candidates.len() > CANDIDATES_MAX {
         return Err(RouteError::TooManyCandidates { got: candidates.len() });
     }
+    let (member, policy) = (request.member, request.policy);
+    policy
+        .permits(&member.subject(), &member.institution, Access::Prompt)
+        .map_err(|denial| RouteError::Home { policy: policy.name.clone(), denial })?;
     let field = Field::new(request, candidates, latency)?;
     let mut search = Search::new(&field);
     let peers = field.peers.len();
@@ -229,19 +243,24 @@ fn permitted(
     stages: Vec<RouteStage>,
 ) -> Result<Route, RouteError> {
     for stage in &stages {
-        for candidate in candidates.iter().filter(|candidate| candidate.peer == stage.peer) {
-            let subject = candidate.member.subject();
-            request
-                .policy
-                .permits_stage(&subject, stage.blocks, request.block_count, request.institution)
-                .map_err(|denial| RouteError::Policy { denial, blocks: vec![stage.blocks] })?;
+        let chosen = candidates.iter().filter(|candidate| candidate.peer == stage.peer);
+        let chosen: Vec<_> = chosen.collect();
+        let denied = |it: &&Candidate| !denials(request, it, stage.blocks).is_empty();
+        if chosen.is_empty() || chosen.iter().any(denied) {
+            let uncovered = Uncovered::new(request, &chosen, vec![stage.blocks]);
+            return Err(RouteError::Policy(uncovered));
         }
     }
     Route::new(stages, request.block_count)
 }
 
+/// Block ranges for people; where there are many, the first ones and a count.
 fn list(blocks: &[BlockRange]) -> String {
-    let ranges: Vec<_> = blocks.iter().map(ToString::to_string).collect();
+    let mut ranges: Vec<_> =
+        blocks.iter().take(RANGES_NAMED_MAX).map(ToString::to_string).collect();
+    if blocks.len() > RANGES_NAMED_MAX {
+        ranges.push(format!("{} more ranges", blocks.len() - RANGES_NAMED_MAX));
+    }
     format!("blocks {}", ranges.join(", "))
 }
 

@@ -8,6 +8,7 @@ use comity_protocol::{
     commitment::Salt,
     control::{ControlReply, ControlRequest, Hello},
     id::PrefixTag,
+    policy::Policy,
     receipt::{Acknowledgement, FinishReason},
     refusal::{Cause, Refusal},
     request::{
@@ -104,6 +105,7 @@ fn generate(prompt: Prompt) -> ClientRequest {
         policy: "europe".into(),
         nonce: b"nonce".to_vec().into(),
         stages_min: 3,
+        rules: Some(Box::new(Policy { pinned_last: 1, ..Policy::open("europe") })),
     };
     ClientRequest { kind: RequestKind::Generate(generate), token: "loopback".into() }
 }

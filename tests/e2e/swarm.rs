@@ -181,6 +181,7 @@ pub(crate) fn request(text: &str, max_tokens: u32) -> Generate {
         policy: String::new(),
         nonce: Bytes::new(),
         stages_min: 0,
+        rules: None,
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) fn member(peer: &PeerKey) -> Option<Member> {
         institution: format!("inst-{node}"),
         jurisdiction: country,
         parent_country: country,
+        data_class_max: None,
+        purposes: BTreeSet::new(),
         roles: BTreeSet::from([Role::Home, Role::Stage]),
     })
 }

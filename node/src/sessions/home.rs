@@ -80,7 +80,7 @@ impl Context {
         let slot = self.slots.clone().try_acquire_owned().map_err(|_| GenerateError::Overloaded)?;
         let (digest, model) = self.home_model(&generate.model)?;
         let sampler = Sampler::new(&generate.sampling)?;
-        let policy = self.policy(&generate.policy)?;
+        let policy = self.policy(&generate.policy, generate.rules.as_deref())?;
         let prompt = tokenize(model.clone(), generate.prompt).await?;
         let max_tokens = generate.sampling.max_tokens;
         let positions_max = positions(&model, prompt.len(), max_tokens)?;
@@ -175,7 +175,7 @@ impl Context {
             block_count: model.manifest.block_count,
             policy,
             home: self.me,
-            institution: &home.institution,
+            member: &home,
             stages_min,
             positions: positions.into(),
         };
@@ -223,12 +223,14 @@ impl Context {
         Ok((*digest, model.clone()))
     }
 
-    fn policy(&self, name: &str) -> Result<Policy, GenerateError> {
-        self.directory
-            .chain()
-            .current()
-            .policy(name)
-            .ok_or_else(|| GenerateError::Policy(name.to_owned()))
+    /// The charter's policy of this name, with the request's own rules on top.
+    fn policy(&self, name: &str, rules: Option<&Policy>) -> Result<Policy, GenerateError> {
+        let policy = self.directory.chain().current().policy(name);
+        let policy = policy.ok_or_else(|| GenerateError::Policy(name.to_owned()))?;
+        match rules {
+            Some(rules) => Ok(policy.restrict(rules)?),
+            None => Ok(policy),
+        }
     }
 
     async fn stage_infos(&self, route: &Route) -> Vec<StageInfo> {

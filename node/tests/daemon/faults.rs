@@ -19,6 +19,7 @@ fn request() -> Generate {
         policy: String::new(),
         nonce: Bytes::new(),
         stages_min: 0,
+        rules: None,
     }
 }
 

@@ -98,8 +98,8 @@ pub enum Fault {
     /// The stages do not tile the model.
     #[error(transparent)]
     Tiling(RouteError),
-    /// The policy is not the charter's policy of that name.
-    #[error("not the charter's policy of that name")]
+    /// The policy is not the charter's policy of that name, and not stricter.
+    #[error("not the charter's policy of that name, nor stricter")]
     PolicyName,
     /// A node is outside the policy.
     #[error(transparent)]

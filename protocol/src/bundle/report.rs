@@ -14,7 +14,7 @@ use crate::{
 const VERIFIED: [&str; 7] = [
     "every signature, under the charter with this genesis hash",
     "home and every stage were on their institution's roster, with role and jurisdiction",
-    "the policy is the charter's, and admits home and every stage",
+    "the policy is the charter's or stricter, and admits home and every stage",
     "the stages cover every block once, and their digests belong to the model's manifest",
     "each stage received what the one before it sent, position by position",
     "home recorded the request before it answered, and countersigned the stages",

@@ -12,7 +12,7 @@ use crate::{
     charter::{Chain, Charter, CharterError, SignedCharter},
     id::{Digest, PeerKey},
     manifest::Manifest,
-    policy::{Policy, Subject},
+    policy::{Access, Policy, Subject},
     receipt::{OpenRecord, Receipt},
     roster::{Role, Roster, RosterError},
     route::Route,
@@ -213,14 +213,26 @@ impl Context<'_> {
         Ok(home)
     }
 
-    /// The policy is the charter's, and home is within it; stages are checked one by one.
+    /// The policy is the charter's or stricter, and home is within it; stages are checked one by
+    /// one.
     fn policy(&self, home: &Place) -> Result<(), VerifyError> {
         let policy = &self.receipt.policy;
         let name = if policy.name == Policy::OPEN { "" } else { &policy.name };
-        if self.charter.policy(name).as_ref() != Some(policy) {
+        if !self.charter.policy(name).is_some_and(|base| policy.is_within(&base)) {
             return Err(Fault::PolicyName.at("receipt.policy"));
         }
-        policy.permits(&subject(home)).map_err(|denial| Fault::Policy(denial).at("receipt.policy"))
+        self.permitted(home, Access::Prompt, "receipt.policy")
+    }
+
+    /// The receipt's policy lets `place` see this much of the request.
+    fn permitted(&self, place: &Place, access: Access, field: &str) -> Result<(), VerifyError> {
+        let institution = self
+            .charter
+            .institution(&place.institution)
+            .expect("a place is of one of the charter's institutions");
+        let subject = Subject::new(institution, place.jurisdiction);
+        let Receipt { policy, institution: home, .. } = &self.receipt;
+        policy.permits(&subject, home, access).map_err(|denial| Fault::Policy(denial).at(field))
     }
 
     /// Home's record of the request, made before it answered.
@@ -257,11 +269,6 @@ impl Context<'_> {
         }
         Ok(())
     }
-}
-
-fn subject(place: &Place) -> Subject<'_> {
-    let Place { institution, jurisdiction, parent_country, .. } = place;
-    Subject { institution, jurisdiction: *jurisdiction, parent_country: *parent_country }
 }
 
 fn not_before(

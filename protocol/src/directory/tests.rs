@@ -55,6 +55,8 @@ fn a_peer_on_a_roster_is_a_member_and_a_stranger_is_not() {
         institution: "inst-2".into(),
         jurisdiction: country("FR"),
         parent_country: country("US"),
+        data_class_max: None,
+        purposes: BTreeSet::new(),
         roles: [Role::Home, Role::Stage].into(),
     };
     assert_eq!(directory.member(NOW, &peer(2)), Some(expected));

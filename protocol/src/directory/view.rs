@@ -171,6 +171,8 @@ pub(super) fn member(institution: &Institution, node: &RosterNode) -> Member {
         institution: institution.id.clone(),
         jurisdiction: node.jurisdiction,
         parent_country: institution.parent_country,
+        data_class_max: institution.data_class_max,
+        purposes: institution.purposes.clone(),
         roles: node.roles.clone(),
     }
 }

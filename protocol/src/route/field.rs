@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::{RouteError, RouteRequest};
-use crate::{block::BlockRange, directory::Candidate, id::PeerKey, policy::Denial};
+use super::{
+    RouteError, RouteRequest, Uncovered,
+    admitted::{Admitted, held},
+};
+use crate::{block::BlockRange, directory::Candidate, id::PeerKey};
 
 /// Nanoseconds of every visit of a stage beside its blocks and hops: two frames through QUIC, a
 /// queue and a wake of the executor. An assumption until the pipeline bench measures it.
@@ -39,11 +42,11 @@ pub(super) struct Runner {
 }
 
 /// What stands between a block and its being run, the least first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Want {
     Nothing,
     Room,
-    Permission(Denial),
+    Permission,
     Holder,
 }
 
@@ -59,23 +62,10 @@ impl Field {
     ) -> Result<Self, RouteError> {
         let mut candidates: Vec<&Candidate> = candidates.iter().collect();
         candidates.sort_by_key(|c| (c.peer, c.blocks, c.block_time_ns, c.sessions));
-        let mut wants = vec![Want::Holder; request.block_count as usize];
-        let mut usable = Vec::new();
-        for candidate in candidates {
-            let may = usable_blocks(request, candidate, &mut wants);
-            if may.contains(&true) {
-                usable.push((candidate, may));
-            }
-        }
-        covered(request, &wants)?;
-        let mut peers: Vec<PeerKey> = usable.iter().map(|(candidate, _)| candidate.peer).collect();
+        let usable = usable(request, &candidates)?;
+        let mut peers: Vec<PeerKey> = usable.iter().map(|it| it.candidate().peer).collect();
         peers.dedup();
-        let runners = usable.iter().map(|(candidate, may)| Runner {
-            peer: peers.partition_point(|peer| *peer < candidate.peer),
-            block_ns: block_ns(candidate),
-            until: until(may),
-        });
-        let runners = runners.collect();
+        let runners = usable.iter().map(|admitted| Runner::new(admitted, &peers)).collect();
         let ends: Vec<PeerKey> = peers.iter().copied().chain([request.home]).collect();
         let between = |from: &PeerKey, to: &PeerKey| match from == to {
             true => 0,
@@ -92,68 +82,68 @@ impl Field {
     }
 }
 
-/// Which blocks `candidate` may run, and what that leaves wanting.
-fn usable_blocks(
-    request: &RouteRequest<'_>,
-    candidate: &Candidate,
-    wants: &mut [Want],
-) -> Vec<bool> {
-    let RouteRequest { policy, block_count, positions, institution, .. } = *request;
-    let subject = candidate.member.subject();
-    let mut may = vec![false; wants.len()];
-    for block in candidate.blocks.iter().take_while(|block| *block < block_count) {
-        let (index, Ok(single)) = (block as usize, BlockRange::new(block, block + 1)) else {
-            continue;
-        };
-        let want = match policy.permits_stage(&subject, single, block_count, institution) {
-            Err(denial) => Want::Permission(denial),
-            Ok(()) if candidate.positions_free < positions => Want::Room,
-            Ok(()) => Want::Nothing,
-        };
-        may[index] = matches!(want, Want::Nothing);
-        if want.rank() < wants[index].rank() {
-            wants[index] = want;
+impl Runner {
+    fn new(admitted: &Admitted<'_>, peers: &[PeerKey]) -> Self {
+        let candidate = admitted.candidate();
+        Self {
+            peer: peers.partition_point(|peer| *peer < candidate.peer),
+            block_ns: block_ns(candidate),
+            until: until(admitted.may()),
         }
     }
-    may
 }
 
-impl Want {
-    const fn rank(&self) -> u8 {
-        match self {
-            Self::Nothing => 0,
-            Self::Room => 1,
-            Self::Permission(_) => 2,
-            Self::Holder => 3,
+/// Those of `candidates` that may run some block and have room.
+fn usable<'a>(
+    request: &RouteRequest<'_>,
+    candidates: &[&'a Candidate],
+) -> Result<Vec<Admitted<'a>>, RouteError> {
+    let mut wants = vec![Want::Holder; request.block_count as usize];
+    let mut lower = |index: usize, want: Want| wants[index] = wants[index].min(want);
+    let mut usable = Vec::new();
+    for candidate in candidates {
+        for block in held(request, candidate) {
+            lower(block.start() as usize, Want::Permission);
+        }
+        let Some(admitted) = Admitted::new(request, candidate) else { continue };
+        let roomy = candidate.positions_free >= request.positions;
+        let want = if roomy { Want::Nothing } else { Want::Room };
+        for (index, _) in admitted.may().iter().enumerate().filter(|(_, may)| **may) {
+            lower(index, want);
+        }
+        if roomy {
+            usable.push(admitted);
         }
     }
+    covered(request, candidates, &wants)?;
+    Ok(usable)
 }
 
 /// Refuses if a block wants something; what is missing most is named first.
-fn covered(request: &RouteRequest<'_>, wants: &[Want]) -> Result<(), RouteError> {
-    let lacking = |rank: u8| ranges(wants, |want| want.rank() == rank);
-    let blocks = lacking(Want::Holder.rank());
-    if !blocks.is_empty() {
-        return Err(RouteError::NoCandidate { blocks });
+fn covered(
+    request: &RouteRequest<'_>,
+    candidates: &[&Candidate],
+    wants: &[Want],
+) -> Result<(), RouteError> {
+    let blocks = |want: Want| ranges(wants, want);
+    match wants.iter().max() {
+        Some(Want::Holder) => Err(RouteError::NoCandidate { blocks: blocks(Want::Holder) }),
+        Some(Want::Permission) => {
+            let uncovered = Uncovered::new(request, candidates, blocks(Want::Permission));
+            Err(RouteError::Policy(uncovered))
+        }
+        Some(Want::Room) => {
+            let (positions, blocks) = (request.positions, blocks(Want::Room));
+            Err(RouteError::NoRoom { positions, blocks })
+        }
+        Some(Want::Nothing) | None => Ok(()),
     }
-    let denial = wants.iter().find_map(|want| match want {
-        Want::Permission(denial) => Some(denial.clone()),
-        _ => None,
-    });
-    if let Some(denial) = denial {
-        return Err(RouteError::Policy { denial, blocks: lacking(2) });
-    }
-    let blocks = lacking(Want::Room.rank());
-    if !blocks.is_empty() {
-        return Err(RouteError::NoRoom { positions: request.positions, blocks });
-    }
-    Ok(())
 }
 
-/// The maximal ranges of blocks for which `lacks` holds.
-fn ranges(wants: &[Want], lacks: impl Fn(&Want) -> bool) -> Vec<BlockRange> {
+/// The maximal ranges of blocks that want the same.
+fn ranges(wants: &[Want], wanted: Want) -> Vec<BlockRange> {
     let mut ranges: Vec<BlockRange> = Vec::new();
-    for (block, _) in (0u32..).zip(wants).filter(|(_, want)| lacks(want)) {
+    for (block, _) in (0u32..).zip(wants).filter(|(_, want)| **want == wanted) {
         let start = match ranges.last() {
             Some(last) if last.end() == block => last.start(),
             _ => block,

@@ -1,6 +1,9 @@
 //! What tiles a model, and what the planner finds among random consortia.
 
 mod brute;
+mod refusals;
+
+use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
@@ -31,6 +34,8 @@ fn candidate(number: u8, start: u32, end: u32) -> Candidate {
             institution: format!("inst-{number}"),
             jurisdiction: country("FR"),
             parent_country: country("FR"),
+            data_class_max: None,
+            purposes: std::collections::BTreeSet::new(),
             roles: [Role::Stage].into(),
         },
         blocks: range(start, end),
@@ -41,9 +46,12 @@ fn candidate(number: u8, start: u32, end: u32) -> Candidate {
     }
 }
 
+/// What home is: node 1 of "inst-1".
+static HOME: LazyLock<Member> = LazyLock::new(|| candidate(1, 0, 30).member);
+
 fn request(policy: &Policy) -> RouteRequest<'_> {
-    let (home, institution) = (peer(1), "inst-1");
-    RouteRequest { home, institution, policy, block_count: 30, positions: 100, stages_min: 0 }
+    let (home, member) = (peer(1), &*HOME);
+    RouteRequest { home, member, policy, block_count: 30, positions: 100, stages_min: 0 }
 }
 
 fn near(_: &PeerKey, _: &PeerKey) -> Duration {
@@ -150,9 +158,13 @@ fn a_refusal_names_the_missing_predicate_and_its_blocks() {
     abroad.member.jurisdiction = country("US");
     let full = Candidate { positions_free: 99, ..candidate(3, 20, 30) };
     let error = plan(&request(&policy), &[candidate(1, 0, 10), abroad, full.clone()], near);
-    let Err(RouteError::Policy { denial, blocks }) = error else { panic!("{error:?}") };
-    assert_eq!(denial.predicate(), "allowed_jurisdictions");
-    assert_eq!(blocks, [range(10, 20)]);
+    let Err(RouteError::Policy(uncovered)) = error else { panic!("{error:?}") };
+    assert_eq!(uncovered.blocks, [range(10, 20)]);
+    let denials = vec![Denial::JurisdictionNotAllowed {
+        institution: "inst-2".into(),
+        jurisdiction: country("US"),
+    }];
+    assert_eq!(uncovered.nodes, [KeptOut { peer: peer(2), blocks: 10, denials }]);
     let error = plan(&request(&policy), &[candidate(1, 0, 20), full], near).unwrap_err();
     assert_eq!(error, RouteError::NoRoom { positions: 100, blocks: vec![range(20, 30)] });
 }

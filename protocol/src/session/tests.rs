@@ -36,6 +36,8 @@ pub(super) fn member(peer: &PeerKey) -> Option<Member> {
         institution: format!("inst-{seed}"),
         jurisdiction: "DE".parse().unwrap(),
         parent_country: if seed == 3 { "US" } else { "DE" }.parse().unwrap(),
+        data_class_max: None,
+        purposes: BTreeSet::new(),
         roles: BTreeSet::from([Role::Home, Role::Stage]),
     })
 }

@@ -6,6 +6,7 @@ use crate::{
         BUNDLE_BYTES_MAX, EVENT_BYTES_MAX, MESSAGES_MAX, NAME_BYTES_MAX, NONCE_BYTES_MAX,
         POSITIONS_MAX, REQUEST_BYTES_MAX, STAGES_MAX, TEXT_BYTES_MAX,
     },
+    policy::Policy,
     request::{
         ChatMessage, ClientEvent, ClientRequest, Finished, Generate, Prompt, Refused, RequestKind,
         StageInfo, Started, Token,
@@ -55,6 +56,7 @@ impl From<&Generate> for pb::Generate {
             policy: generate.policy.clone(),
             nonce: generate.nonce.clone(),
             stages_min: generate.stages_min,
+            rules: generate.rules.as_deref().map(Into::into),
         }
     }
 }
@@ -87,6 +89,7 @@ impl TryFrom<pb::Generate> for Generate {
             policy: short(pb.policy, NAME_BYTES_MAX, "policy")?,
             nonce: pb.nonce,
             stages_min: within(pb.stages_min, 0, 64, "stages_min")?,
+            rules: pb.rules.map(Policy::try_from).transpose()?.map(Box::new),
         })
     }
 }

@@ -1,8 +1,8 @@
 //! Why a prompt was not taken, and what the client is told.
 
 use comity_protocol::{
-    refusal::Cause, request::Refused, route::RouteError, sampler::SamplingError,
-    signed::SignedError,
+    policy::RestrictError, refusal::Cause, request::Refused, route::RouteError,
+    sampler::SamplingError, signed::SignedError,
 };
 use comity_shard::EncodeError;
 
@@ -16,6 +16,9 @@ pub enum GenerateError {
     /// The charter has no such policy.
     #[error("policy: the charter has none named \"{0}\"")]
     Policy(String),
+    /// The request's own rules do not go with the policy it names.
+    #[error("rules: {0}")]
+    Rules(#[from] RestrictError),
     /// A sampling parameter is wrong.
     #[error(transparent)]
     Sampling(#[from] SamplingError),
@@ -59,7 +62,9 @@ impl GenerateError {
     pub fn refused(&self) -> Refused {
         let cause = match self {
             Self::Model(_) => Cause::NotServed,
-            Self::Policy(_) | Self::Route(RouteError::Policy { .. }) => Cause::Policy,
+            Self::Policy(_)
+            | Self::Rules(_)
+            | Self::Route(RouteError::Policy(_) | RouteError::Home { .. }) => Cause::Policy,
             Self::Sampling(_) | Self::Encode(_) | Self::EmptyPrompt | Self::TooLong { .. } => {
                 Cause::Limit
             }
@@ -69,6 +74,6 @@ impl GenerateError {
             Self::Shutdown => Cause::Shutdown,
             Self::Sign(_) | Self::Random => Cause::Bug,
         };
-        Refused { cause, detail: self.to_string() }
+        Refused::new(cause, self)
     }
 }

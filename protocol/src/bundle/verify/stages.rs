@@ -1,9 +1,10 @@
 //! What the stages signed: who, which blocks, and that their boundaries meet.
 
-use super::{Context, not_before, subject};
+use super::{Context, not_before};
 use crate::{
     bundle::{Fault, Place, Signer, StagePlace, VerifyError},
     limits::CLOCK_SKEW_MAX,
+    policy::Access,
     receipt::{FinishReason, Receipt, StageReceipt},
     roster::Role,
     route::RouteStage,
@@ -25,15 +26,8 @@ impl Context<'_> {
         for (number, route) in (0_u32..).zip(&self.receipt.stages) {
             let field = format!("receipt.stages[{number}]");
             let place = self.place(&route.peer, Role::Stage, &field)?;
-            self.receipt
-                .policy
-                .permits_stage(
-                    &subject(&place),
-                    route.blocks,
-                    self.manifest.block_count,
-                    &self.receipt.institution,
-                )
-                .map_err(|denial| Fault::Policy(denial).at(field))?;
+            let (blocks, block_count) = (route.blocks, self.manifest.block_count);
+            self.permitted(&place, Access::Blocks { blocks, block_count }, &field)?;
             let unsigned = self.receipt.unsigned_stages.contains(&number);
             let receipt = receipts
                 .next_if(|(_, signed)| signed.signer == route.peer || !unsigned)

@@ -1,6 +1,6 @@
 //! Random small consortia and every route through them: what the planner is compared with.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
 
@@ -24,6 +24,7 @@ pub(super) struct Case {
     block_count: u32,
     stages_min: u32,
     policy: Policy,
+    home: Member,
     pub(super) candidates: Vec<Candidate>,
     /// `[from, to]` in microseconds; peers are numbered from 0.
     latency: Vec<u64>,
@@ -48,12 +49,12 @@ prop_compose! {
         pinned_last in prop_oneof![2 => Just(0u32), 1 => 0u32..3],
     ) -> Policy {
         Policy {
-            name: "random".into(),
             allowed_jurisdictions: allowed.into_iter().collect(),
             forbidden_jurisdictions: forbidden.into_iter().collect(),
             allowed_institutions: institutions.iter().map(|i| format!("inst-{i}")).collect(),
             pinned_first,
             pinned_last,
+            ..Policy::open("random")
         }
     }
 }
@@ -74,6 +75,8 @@ prop_compose! {
                 institution: format!("inst-{}", number % 4),
                 jurisdiction: country(COUNTRIES[usize::from(number % 3)]),
                 parent_country: country(COUNTRIES[usize::from(number / 3 % 3)]),
+                data_class_max: None,
+                purposes: BTreeSet::new(),
                 roles: [Role::Stage].into(),
             },
             blocks: range(start, (start + len).min(block_count)),
@@ -93,7 +96,15 @@ prop_compose! {
         candidates in proptest::collection::vec(candidate(block_count), 0..7),
         latency in proptest::collection::vec(0u64..3_000, 25),
     ) -> Case {
-        Case { block_count, stages_min, policy, candidates, latency }
+        let home = Member {
+            institution: "inst-0".into(),
+            jurisdiction: country(COUNTRIES[0]),
+            parent_country: country(COUNTRIES[0]),
+            data_class_max: None,
+            purposes: BTreeSet::new(),
+            roles: [Role::Home].into(),
+        };
+        Case { block_count, stages_min, policy, home, candidates, latency }
     }
 }
 
@@ -101,7 +112,7 @@ impl Case {
     pub(super) fn request(&self) -> RouteRequest<'_> {
         RouteRequest {
             home: peer(0),
-            institution: "inst-0",
+            member: &self.home,
             policy: &self.policy,
             block_count: self.block_count,
             positions: 100,
@@ -121,9 +132,6 @@ impl Case {
 
     fn fitting<'a>(&'a self, stage: &'a RouteStage) -> impl Iterator<Item = &'a Candidate> {
         let policy = &self.policy;
-        let among = |list: &std::collections::BTreeSet<Country>, member: &Member| {
-            (list.contains(&member.jurisdiction), list.contains(&member.parent_country))
-        };
         self.candidates.iter().filter(move |candidate| {
             let member = &candidate.member;
             let pinned = stage.blocks.start() < policy.pinned_first
@@ -131,13 +139,22 @@ impl Case {
             candidate.peer == stage.peer
                 && candidate.blocks.covers(stage.blocks)
                 && candidate.positions_free >= 100
-                && among(&policy.forbidden_jurisdictions, member) == (false, false)
-                && (policy.allowed_jurisdictions.is_empty()
-                    || among(&policy.allowed_jurisdictions, member) == (true, true))
-                && (policy.allowed_institutions.is_empty()
-                    || policy.allowed_institutions.contains(&member.institution))
+                && self.within(member)
                 && (!pinned || member.institution == "inst-0")
         })
+    }
+
+    /// Whether a member is anywhere the policy lets it be.
+    fn within(&self, member: &Member) -> bool {
+        let policy = &self.policy;
+        let among = |list: &BTreeSet<Country>| {
+            (list.contains(&member.jurisdiction), list.contains(&member.parent_country))
+        };
+        among(&policy.forbidden_jurisdictions) == (false, false)
+            && (policy.allowed_jurisdictions.is_empty()
+                || among(&policy.allowed_jurisdictions) == (true, true))
+            && (policy.allowed_institutions.is_empty()
+                || policy.allowed_institutions.contains(&member.institution))
     }
 
     pub(super) fn cost(&self, stages: &[RouteStage]) -> Cost {
@@ -164,6 +181,9 @@ impl Case {
     /// The least cost of any route, by trying all of them.
     pub(super) fn best(&self) -> Option<Cost> {
         let mut best = None;
+        if !self.within(&self.home) {
+            return None;
+        }
         self.try_all(&mut Vec::new(), &mut best);
         best
     }

@@ -8,7 +8,7 @@ use crate::{
     id::{Digest, PeerKey},
     limits::{CLOCK_SKEW_MAX, SESSION_LIFE_MAX},
     manifest::Manifest,
-    policy::Subject,
+    policy::{Access, Subject},
     prefix::{Scope, positions, whole_pages},
     refusal::{Cause, Refusal},
     roster::Role,
@@ -160,17 +160,15 @@ fn permit(
     };
     let refuse = |detail: String| Refusal::new(Cause::NotAdmitted, index, detail);
     let home = known(&signed.signer, Role::Home).map_err(refuse)?;
+    let permitted = |subject: &Subject<'_>, access| {
+        let permitted = open.policy.permits(subject, &home.institution, access);
+        permitted.map_err(|denial| Refusal::new(Cause::Policy, index, denial))
+    };
+    permitted(&home.subject(), Access::Prompt)?;
     let mut me = None;
     for stage in &open.stages {
         let member = known(&stage.peer, Role::Stage).map_err(refuse)?;
-        let subject = Subject {
-            institution: &member.institution,
-            jurisdiction: member.jurisdiction,
-            parent_country: member.parent_country,
-        };
-        open.policy
-            .permits_stage(&subject, stage.blocks, block_count, &home.institution)
-            .map_err(|denial| Refusal::new(Cause::Policy, index, denial))?;
+        permitted(&member.subject(), Access::Blocks { blocks: stage.blocks, block_count })?;
         if stage.peer == admission.me {
             me = Some(member);
         }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    limits::{BLOCKS_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, POLICIES_MAX},
-    policy::{Country, DataClass, Policy},
+    limits::{
+        BLOCKS_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, POLICIES_MAX, TRANSFER_BASIS_BYTES_MAX,
+    },
+    policy::{Audit, Country, DataClass, Policy, Recovery},
     route::RouteStage,
-    wire::{DecodeError, ascending, bytes, id, list, pb, required, text, wire, within},
+    wire::{DecodeError, ascending, bytes, id, list, pb, required, short, text, wire, within},
 };
 
 wire!(Policy, pb::Policy, PAYLOAD_BYTES_MAX);
@@ -21,6 +23,11 @@ impl From<&Policy> for pb::Policy {
             allowed_institutions: policy.allowed_institutions.iter().cloned().collect(),
             pinned_first: policy.pinned_first,
             pinned_last: policy.pinned_last,
+            data_class: data_class_to_pb(policy.data_class),
+            purpose: policy.purpose.clone(),
+            recovery: recovery_to_pb(policy.recovery),
+            audit: audit_to_pb(policy.audit),
+            transfer_basis: policy.transfer_basis.clone(),
         }
     }
 }
@@ -48,6 +55,15 @@ impl TryFrom<pb::Policy> for Policy {
                 .collect::<Result<_, _>>()?,
             pinned_first: within(pb.pinned_first, 0, BLOCKS_MAX, "policy.pinned_first")?,
             pinned_last: within(pb.pinned_last, 0, BLOCKS_MAX, "policy.pinned_last")?,
+            data_class: data_class(pb.data_class, "policy.data_class")?,
+            purpose: short(pb.purpose, NAME_BYTES_MAX, "policy.purpose")?,
+            recovery: recovery(pb.recovery)?,
+            audit: audit(pb.audit)?,
+            transfer_basis: short(
+                pb.transfer_basis,
+                TRANSFER_BASIS_BYTES_MAX,
+                "policy.transfer_basis",
+            )?,
         })
     }
 }
@@ -78,6 +94,44 @@ fn countries(codes: Vec<String>, field: &'static str) -> Result<BTreeSet<Country
     let codes = list(codes, POLICIES_MAX, field)?;
     ascending(&codes, field)?;
     codes.iter().map(|code| country(code, field)).collect()
+}
+
+fn recovery(number: i32) -> Result<Recovery, DecodeError> {
+    match pb::Recovery::try_from(number) {
+        Ok(pb::Recovery::Exact) => Ok(Recovery::Exact),
+        Ok(pb::Recovery::Any) => Ok(Recovery::Any),
+        Ok(pb::Recovery::Unspecified) | Err(_) => {
+            Err(DecodeError::field("policy.recovery", "unknown recovery"))
+        }
+    }
+}
+
+fn recovery_to_pb(recovery: Recovery) -> i32 {
+    let recovery = match recovery {
+        Recovery::Exact => pb::Recovery::Exact,
+        Recovery::Any => pb::Recovery::Any,
+    };
+    recovery.into()
+}
+
+fn audit(number: i32) -> Result<Audit, DecodeError> {
+    match pb::Audit::try_from(number) {
+        Ok(pb::Audit::None) => Ok(Audit::None),
+        Ok(pb::Audit::Home) => Ok(Audit::Home),
+        Ok(pb::Audit::Text) => Ok(Audit::Text),
+        Ok(pb::Audit::Unspecified) | Err(_) => {
+            Err(DecodeError::field("policy.audit", "unknown audit"))
+        }
+    }
+}
+
+fn audit_to_pb(audit: Audit) -> i32 {
+    let audit = match audit {
+        Audit::None => pb::Audit::None,
+        Audit::Home => pb::Audit::Home,
+        Audit::Text => pb::Audit::Text,
+    };
+    audit.into()
 }
 
 /// Reads a class of data; `None` if nothing is said.

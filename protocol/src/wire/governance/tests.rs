@@ -14,7 +14,7 @@ use crate::{
     control::{ControlReply, ControlRequest, Hello},
     id::{Digest, PeerKey},
     limits::SUSPENSION_LIFE_MAX,
-    policy::{Country, DataClass, Policy},
+    policy::{Audit, Country, DataClass, Policy, Recovery},
     roster::{Role, Roster, RosterNode, tests as roster},
     signed::Domain,
     time::Timestamp,
@@ -71,8 +71,15 @@ prop_compose! {
         institutions in proptest::collection::btree_set("[a-z0-9-]{1,64}", 0..5),
         pinned_first in 0u32..=1_024,
         pinned_last in 0u32..=1_024,
+        (data_class, purpose) in (data_class(), "[a-z]{0,64}"),
+        (recovery, audit, transfer_basis) in (recovery(), audit(), "\\PC{0,60}"),
     ) -> Policy {
         Policy {
+            data_class,
+            purpose,
+            recovery,
+            audit,
+            transfer_basis,
             name,
             allowed_jurisdictions: allowed,
             forbidden_jurisdictions: forbidden,
@@ -81,6 +88,14 @@ prop_compose! {
             pinned_last,
         }
     }
+}
+
+fn recovery() -> impl Strategy<Value = Recovery> {
+    proptest::sample::select(&[Recovery::Exact, Recovery::Any][..])
+}
+
+fn audit() -> impl Strategy<Value = Audit> {
+    proptest::sample::select(&[Audit::None, Audit::Home, Audit::Text][..])
 }
 
 fn data_class() -> impl Strategy<Value = Option<DataClass>> {
@@ -312,6 +327,8 @@ fn a_policy_lists_each_entry_once_and_in_order() {
         crate::wire::pb::Policy {
             name: "p".into(),
             allowed_jurisdictions: countries.iter().map(ToString::to_string).collect(),
+            recovery: 1,
+            audit: 1,
             ..Default::default()
         }
         .encode_to_vec()
@@ -324,4 +341,31 @@ fn a_policy_lists_each_entry_once_and_in_order() {
     }
     let error = DecodeError::field("policy.allowed_jurisdictions", "no ISO 3166-1 alpha-2 code");
     assert_eq!(Policy::decode(&encode(&["DE", "Fr"])), Err(error));
+}
+
+#[test]
+fn a_policy_says_what_it_wants_and_within_bounds() {
+    use prost::Message as _;
+
+    use crate::wire::pb;
+
+    let good = || pb::Policy { name: "p".into(), recovery: 1, audit: 1, ..Default::default() };
+    let decode = |policy: pb::Policy| Policy::decode(&policy.encode_to_vec());
+    assert_eq!(decode(good()), Ok(Policy::open("p")));
+    let long = |bytes| "a".repeat(bytes);
+    assert!(decode(pb::Policy { purpose: long(64), ..good() }).is_ok());
+    assert!(decode(pb::Policy { transfer_basis: long(256), ..good() }).is_ok());
+    let table = [
+        ("policy.recovery", pb::Policy { recovery: 0, ..good() }),
+        ("policy.recovery", pb::Policy { recovery: 3, ..good() }),
+        ("policy.audit", pb::Policy { audit: 0, ..good() }),
+        ("policy.audit", pb::Policy { audit: 4, ..good() }),
+        ("policy.data_class", pb::Policy { data_class: 5, ..good() }),
+        ("policy.purpose", pb::Policy { purpose: long(65), ..good() }),
+        ("policy.transfer_basis", pb::Policy { transfer_basis: long(257), ..good() }),
+    ];
+    for (expected, policy) in table {
+        let error = decode(policy).unwrap_err();
+        assert!(matches!(error, DecodeError::Field { field, .. } if field == expected), "{error}");
+    }
 }
