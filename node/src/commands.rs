@@ -11,6 +11,7 @@ pub mod demo;
 pub mod generate;
 pub mod key;
 pub mod model;
+pub mod policy;
 pub mod pull;
 pub mod roster;
 pub mod sampling;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use comity_client::{Client, Credentials, Event, Finished, verify::verify};
 use comity_protocol::{
     id::Digest,
+    policy::Policy,
     receipt::FinishReason,
     request::{ChatMessage, Generate, Prompt, Started},
     speculation::DRAFTS_MAX,
@@ -18,7 +19,7 @@ use comity_protocol::{
 use comity_shard::ModelFile;
 use serde_json::{Value, json};
 
-use super::{Outcome, print, print_json, pull, sampling::SamplingArgs};
+use super::{Outcome, policy::PolicyArgs, print, print_json, pull, sampling::SamplingArgs};
 use crate::{
     cache::Cache,
     demo::{Demo, DemoSpec, NODES_MAX},
@@ -27,7 +28,9 @@ use crate::{
 /// What `comity demo` is told.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  comity demo\n  comity demo --nodes 2 --prompt \"Name three \
-    rivers\"\n  comity demo --prompt \"What is the capital of France?\" --temperature 0 --json")]
+    rivers\"\n  comity demo --prompt \"What is the capital of France?\" --temperature 0 --json\n  \
+    comity demo --only-in NL,DE\n\nThe last one is refused: the third institution is in FR. So is \
+    --policy nl-de, which says the same.")]
 pub struct Args {
     /// Nodes, each of an institution of its own.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=i64::from(NODES_MAX)))]
@@ -41,6 +44,8 @@ pub struct Args {
     /// Take the prompt as it is, without the model's chat template.
     #[arg(long)]
     raw: bool,
+    #[command(flatten)]
+    policy: PolicyArgs,
     #[command(flatten)]
     sampling: SamplingArgs,
     /// Most guesses sent along with one token; 0 for none. They change its speed alone.
@@ -86,7 +91,7 @@ pub async fn run(args: Args) -> Result<Outcome, DemoCommandError> {
         name: args.model.clone(),
         block_count: model.config().block_count,
         nodes: args.nodes,
-        policies: Vec::new(),
+        policies: vec![nl_de()],
         draft_tokens: args.draft_tokens,
         draft_file: None,
         prefix_cache: true,
@@ -99,9 +104,10 @@ pub async fn run(args: Args) -> Result<Outcome, DemoCommandError> {
         model: args.model.clone(),
         prompt: prompt(&args),
         sampling,
-        policy: String::new(),
+        policy: args.policy.name(),
         nonce: Bytes::new(),
         stages_min: args.nodes,
+        rules: args.policy.rules().map(Box::new),
     };
     let result = tokio::select! {
         result = ask(&args, &demo, request) => result,
@@ -112,6 +118,12 @@ pub async fn run(args: Args) -> Result<Outcome, DemoCommandError> {
     let genesis = demo.genesis;
     demo.shutdown().await;
     report(&args, genesis, &result?)
+}
+
+/// The policy of the demonstration's charter: not where the third institution is.
+fn nl_de() -> Policy {
+    let countries = ["NL", "DE"].map(|code| code.parse().expect("a country code"));
+    Policy { allowed_jurisdictions: countries.into(), ..Policy::open("nl-de") }
 }
 
 fn prompt(args: &Args) -> Prompt {

@@ -14,14 +14,18 @@ use super::{
     Outcome,
     answer::{self, AnswerError, Ended},
     connect::{ConnectArgs, ReachError},
-    note, print, print_json, pull,
+    note,
+    policy::PolicyArgs,
+    print, print_json, pull,
     sampling::SamplingArgs,
 };
 
 /// What `comity generate` is told.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  comity generate --token data/client.token \"Why is the sky \
-    blue?\"\n  echo \"Once upon a time\" | comity generate --raw --max-tokens 64 --json -")]
+    blue?\"\n  comity generate --token data/client.token --only-in NL,DE \
+    --pin-first 2 \"Who was Grotius?\"\n  echo \"Once upon a time\" | comity generate --raw \
+    --max-tokens 64 --json -")]
 pub struct Args {
     /// What to ask; - reads it from standard input.
     prompt: String,
@@ -46,9 +50,6 @@ pub struct AskArgs {
     /// Take the text as it is, without the model's chat template.
     #[arg(long)]
     pub(super) raw: bool,
-    /// Name of a policy in the charter; by default nothing is restricted.
-    #[arg(long, value_name = "NAME", default_value = "")]
-    pub(super) policy: String,
     /// Split the model over at least so many stages.
     #[arg(long, value_name = "N", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u32).range(..=STAGES_MAX as i64))]
@@ -56,6 +57,8 @@ pub struct AskArgs {
     /// Where to keep the proof of the answer.
     #[arg(long, value_name = "FILE")]
     pub(super) receipt: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) policy: PolicyArgs,
     #[command(flatten)]
     pub(super) sampling: SamplingArgs,
 }
@@ -126,9 +129,10 @@ impl AskArgs {
             model: self.model.clone(),
             prompt,
             sampling: self.sampling.sampling()?,
-            policy: self.policy.clone(),
+            policy: self.policy.name(),
             nonce: Bytes::new(),
             stages_min: self.stages,
+            rules: self.policy.rules().map(Box::new),
         })
     }
 }

@@ -3,6 +3,7 @@
 use clap::Parser as _;
 use comity_protocol::{
     charter::{Chain, SignedCharter},
+    policy::{Audit, DataClass, Recovery},
     time::Timestamp,
     wire::Wire as _,
 };
@@ -53,6 +54,7 @@ fn mistakes_in_a_text_are_named() {
         ("country = \"NL\"", "country = \"nl\"", "country of uni-north"),
         ("\"NL\", \"DE\"", "\"NL\", \"Germany\"", "allowed_jurisdictions of eu-only"),
         (&keys[0].public().to_string()[..8], "zz", "root_key of uni-north"),
+        ("name = \"eu-only\"\n", "name = \"eu-only\"\naudit = \"all\"\n", "audit of eu-only"),
     ];
     for (from, to, expected) in cases {
         let text = good.replacen(from, to, 1);
@@ -173,4 +175,23 @@ fn two_institutions_suspend_a_third() {
     assert_eq!(suspend("east"), Outcome::Done);
     assert_eq!(CharterFile::open(&folder.path("c")).unwrap().signed().suspensions.len(), 3);
     assert_eq!(folder.run("show FOLDER/c").unwrap(), Outcome::Done);
+}
+
+#[test]
+fn a_policy_survives_being_written_as_text() {
+    let keys = [NodeKey::from_seed(&[1; 32]), NodeKey::from_seed(&[2; 32])];
+    let policy = "[[policy]]\nname = \"whole\"\nforbidden_jurisdictions = [\"US\"]\n\
+        allowed_institutions = [\"clinic-east\"]\npinned_first = 1\npinned_last = 2\n\
+        data_class = \"sensitive\"\npurpose = \"care\"\nrecovery = \"any\"\naudit = \"home\"\n\
+        transfer_basis = \"SCC 2021/914\"\n";
+    let text = consortium(&keys[0], &keys[1]) + policy;
+    let now = Timestamp::from_ms(1_000);
+    let charter = text::parse("c.toml", &text, now).unwrap();
+    let whole = &charter.policies[1];
+    assert_eq!(whole.data_class, Some(DataClass::Sensitive));
+    assert_eq!((whole.recovery, whole.audit), (Recovery::Any, Audit::Home));
+    assert_eq!((whole.purpose.as_str(), whole.transfer_basis.as_str()), ("care", "SCC 2021/914"));
+    let again = text::parse("c.toml", &text::write(&charter).unwrap(), now).unwrap();
+    assert_eq!(again, charter);
+    assert_eq!(charter.policies[0].audit, Audit::None, "the default");
 }

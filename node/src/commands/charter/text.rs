@@ -1,5 +1,7 @@
 //! A charter as people write it. Not its signed form.
 
+mod policy;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, UNIX_EPOCH},
@@ -8,7 +10,7 @@ use std::{
 use comity_protocol::{
     charter::{Charter, Institution, InstitutionKeys, Revocation, Revoked},
     id::{Digest, PeerKey},
-    policy::{Country, Policy},
+    policy::Country,
     time::{Timestamp, Validity},
 };
 use serde::{Deserialize, Serialize};
@@ -31,7 +33,8 @@ id = \"uni-north\"\n  legal_name = \"Northern University\"\n  country = \"NL\"\n
 \"<a third key>\"\n  # parent_country, contacts, data_protection_officer, data_class_max, purposes, \
 share, quota\n\n  [[policy]]          # optional\n  name = \"eu-only\"\n  \
 allowed_jurisdictions = [\"NL\", \"DE\"]\n  # forbidden_jurisdictions, allowed_institutions, \
-pinned_first, pinned_last\n\n  # before the first [[...]]: models = [manifest digests], witnesses = 1, \
+pinned_first, pinned_last,\n  # data_class, purpose, recovery = \"exact\" or \"any\", audit = \"none\", \
+\"home\" or \"text\", transfer_basis\n\n  # before the first [[...]]: models = [manifest digests], witnesses = 1, \
 audit_rate = 2.0 (percent)\n\nExit codes: 0 every institution signed, 1 failed, 2 signatures are still \
 missing.";
 
@@ -81,7 +84,7 @@ struct CharterText {
     witnesses: u32,
     institution: Vec<InstitutionText>,
     #[serde(default, skip_serializing_if = "is_default")]
-    policy: Vec<PolicyText>,
+    policy: Vec<policy::Text>,
     #[serde(default, skip_serializing_if = "is_default")]
     revocation: Vec<RevocationText>,
 }
@@ -109,22 +112,6 @@ struct InstitutionText {
     share: u32,
     #[serde(default, skip_serializing_if = "is_default")]
     quota: u64,
-}
-
-#[derive(PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PolicyText {
-    name: String,
-    #[serde(default, skip_serializing_if = "is_default")]
-    allowed_jurisdictions: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    forbidden_jurisdictions: Vec<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    allowed_institutions: BTreeSet<String>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    pinned_first: u32,
-    #[serde(default, skip_serializing_if = "is_default")]
-    pinned_last: u32,
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -224,7 +211,7 @@ pub(super) fn parse(file: &str, text: &str, now: Timestamp) -> Result<Charter, T
     };
     let institutions = text.institution.iter().map(|text| institution(file, text));
     let institutions = institutions.collect::<Result<Vec<_>, _>>()?;
-    let policies = text.policy.iter().map(|text| policy(file, text));
+    let policies = text.policy.iter().map(|text| policy::read(file, text));
     let mut policies = policies.collect::<Result<Vec<_>, _>>()?;
     policies.sort_by(|a, b| a.name.cmp(&b.name));
     let models: BTreeSet<Digest> = place.parse_all("models", &text.models)?;
@@ -288,20 +275,6 @@ fn institution(file: &str, text: &InstitutionText) -> Result<Institution, TextEr
     })
 }
 
-fn policy(file: &str, text: &PolicyText) -> Result<Policy, TextError> {
-    let place = Place { file, of: &text.name };
-    Ok(Policy {
-        name: text.name.clone(),
-        allowed_jurisdictions: place
-            .parse_all("allowed_jurisdictions", &text.allowed_jurisdictions)?,
-        forbidden_jurisdictions: place
-            .parse_all("forbidden_jurisdictions", &text.forbidden_jurisdictions)?,
-        allowed_institutions: text.allowed_institutions.clone(),
-        pinned_first: text.pinned_first,
-        pinned_last: text.pinned_last,
-    })
-}
-
 fn revocation(
     file: &str,
     text: &RevocationText,
@@ -320,7 +293,6 @@ fn revocation(
 
 /// The text that describes `charter`: to be edited into its next version.
 pub(super) fn write(charter: &Charter) -> Result<String, toml::ser::Error> {
-    let texts = |set: &BTreeSet<Country>| set.iter().map(ToString::to_string).collect();
     toml::to_string_pretty(&CharterText {
         name: charter.name.clone(),
         days: None,
@@ -329,18 +301,7 @@ pub(super) fn write(charter: &Charter) -> Result<String, toml::ser::Error> {
         audit_rate: f64::from(charter.audit_rate_millionths) / PERCENT,
         witnesses: charter.witnesses,
         institution: charter.institutions.iter().map(institution_text).collect(),
-        policy: charter
-            .policies
-            .iter()
-            .map(|policy| PolicyText {
-                name: policy.name.clone(),
-                allowed_jurisdictions: texts(&policy.allowed_jurisdictions),
-                forbidden_jurisdictions: texts(&policy.forbidden_jurisdictions),
-                allowed_institutions: policy.allowed_institutions.clone(),
-                pinned_first: policy.pinned_first,
-                pinned_last: policy.pinned_last,
-            })
-            .collect(),
+        policy: charter.policies.iter().map(policy::write).collect(),
         revocation: charter.revocations.iter().map(revocation_text).collect(),
     })
 }
