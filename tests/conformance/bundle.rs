@@ -2,6 +2,7 @@
 
 mod forged;
 mod incomplete;
+mod rules;
 
 use comity_protocol::{
     bundle::{Bundle, VerifyError, verify},
