@@ -9,6 +9,8 @@ pub mod chat;
 pub mod connect;
 pub mod demo;
 pub mod generate;
+pub mod invite;
+pub mod join;
 pub mod key;
 pub mod model;
 pub mod policy;
@@ -25,7 +27,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use comity_protocol::time::Timestamp;
+use comity_protocol::{id::Digest, time::Timestamp};
 use serde_json::Value;
 
 use crate::files;
@@ -127,6 +129,13 @@ pub(crate) fn print_json(value: &Value) {
 pub fn note(text: &str) {
     // Standard error may be closed; there is nobody to tell then.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A hash as it is read out: in groups of four digits.
+pub(crate) fn fingerprint(hash: &Digest) -> String {
+    let digits = hash.to_string();
+    let groups: Vec<_> = digits.as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
+    groups.join(" ")
 }
 
 /// A time for people, to the second, in UTC.

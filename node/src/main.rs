@@ -4,7 +4,8 @@ use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use comity_node::commands::{
-    self, Outcome, charter, chat, demo, generate, key, model, pull, roster, status, up, verify,
+    self, Outcome, charter, chat, demo, generate, invite, join, key, model, pull, roster, status,
+    up, verify,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -46,6 +47,10 @@ enum Command {
     /// Sign the list of an institution's nodes.
     #[command(subcommand)]
     Roster(roster::Command),
+    /// Write the file with which another institution finds this consortium.
+    Invite(invite::Args),
+    /// Prepare to join a consortium from an invitation.
+    Join(join::Args),
     /// Check the proof of an answer, offline.
     Verify(verify::Args),
     /// Show the mesh as a node sees it.
@@ -86,6 +91,8 @@ async fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Key(command) => Box::pin(key::run(command)).await?,
         Command::Charter(command) => Box::pin(charter::run(command)).await?,
         Command::Roster(command) => Box::pin(roster::run(command)).await?,
+        Command::Invite(args) => Box::pin(invite::run(args)).await?,
+        Command::Join(args) => Box::pin(join::run(args)).await?,
         Command::Verify(args) => Box::pin(verify::run(args)).await?,
         Command::Status(args) => Box::pin(status::run(args)).await?,
     })

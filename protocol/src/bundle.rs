@@ -14,11 +14,12 @@ use bytes::Bytes;
 
 pub use error::{Fault, Signer, VerifyError};
 pub use report::{Place, Report, StagePlace};
-pub use verify::{verify, verify_knowing};
+pub use verify::{Reader, verify, verify_knowing};
 
 use crate::{
     charter::SignedCharter,
     limits::BUNDLE_BYTES_MAX,
+    log::proof::LogProof,
     receipt::{Opening, Receipt},
     roster::Roster,
     signed::Signed,
@@ -44,6 +45,8 @@ pub struct Bundle {
     pub opening: Option<Opening>,
     /// The client's signed [`crate::receipt::Acknowledgement`]; absent if none.
     pub acknowledgement: Option<Signed>,
+    /// That home's receipt is in home's log, and who has witnessed it; absent until it is.
+    pub proof: Option<LogProof>,
 }
 
 /// Why parts make no bundle.

@@ -19,6 +19,15 @@ pub struct Hello {
     pub suspensions: Vec<Signed>,
 }
 
+/// How a newcomer finds a consortium: a file from one of its members. Nothing of it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Every version of the charter.
+    pub charters: SignedChain,
+    /// Control-plane multiaddresses of the member's node, peer id included; 1 to 8.
+    pub control_addresses: Vec<String>,
+}
+
 /// A question between members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ControlRequest {

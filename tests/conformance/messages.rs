@@ -6,7 +6,7 @@ use comity_protocol::{
     block::BlockRange,
     charter::{SignedChain, Suspension},
     commitment::Salt,
-    control::{ControlReply, ControlRequest, Hello},
+    control::{ControlReply, ControlRequest, Hello, Invitation},
     id::PrefixTag,
     policy::Policy,
     receipt::{Acknowledgement, FinishReason},
@@ -21,7 +21,7 @@ use comity_protocol::{
 };
 
 use crate::{
-    story::{Story, country, later, node},
+    story::{Story, country, key, later, node},
     vectors,
 };
 
@@ -194,6 +194,8 @@ pub(crate) fn samples() -> Vec<Sample> {
     };
     let charters =
         SignedChain { charters: vec![story.signed_charter()], suspensions: vec![suspended] };
+    let control_addresses = vec!["/ip4/192.0.2.1/udp/4700/quic-v1".to_owned()];
+    let invitation = Invitation { charters: charters.clone(), control_addresses };
     let acknowledgement =
         Acknowledgement { receipt: bundle.receipt.payload_digest(), received_at: later(105) };
     let linked = story.linked(&bundle.open_record, &bundle.stage_receipts);
@@ -211,6 +213,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::new("signed_charter", &story.signed_charter()),
         Sample::new("charter_chain", &charters),
         Sample::new("suspension", &suspension),
+        Sample::new("invitation", &invitation),
         Sample::new("control_request", &ControlRequest::Charters { from: 2 }),
         Sample::new("control_reply", &ControlReply::Charters(charters.clone())),
         Sample::new("roster", &story.rosters[0]),

@@ -262,6 +262,7 @@ impl Story {
             stage_receipts,
             opening: Some(self.opening.clone()),
             acknowledgement: Some(acknowledgement),
+            proof: None,
         }
     }
 

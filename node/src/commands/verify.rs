@@ -3,13 +3,19 @@
 use std::path::PathBuf;
 
 use comity_protocol::{
-    bundle::{Report, VerifyError, verify},
+    bundle::{Reader, Report, VerifyError, verify_knowing},
+    charter::Chain,
     id::Digest,
     limits::BUNDLE_BYTES_MAX,
 };
 use serde_json::{Value, json};
 
-use super::{FileError, Outcome, print, print_json, read, shown};
+use super::{
+    FileError, Outcome,
+    charter::{CharterCommandError, CharterFile},
+    date, print, print_json, read, shown,
+};
+use crate::clock::Clock;
 
 /// What `comity verify` is told.
 #[derive(Debug, clap::Args)]
@@ -22,20 +28,39 @@ pub struct Args {
     /// Hash of the genesis charter of the consortium you trust, 64 hexadecimal digits.
     #[arg(long, value_name = "HASH")]
     genesis: Digest,
+    /// The newest charter you know: what it revokes counts, even if the bundle does not know it.
+    #[arg(long, value_name = "FILE")]
+    charter: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
+/// Why a bundle could not be checked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyCommandError {
+    /// The bundle cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The charter cannot be read.
+    #[error(transparent)]
+    Charter(#[from] CharterCommandError),
+}
+
 /// Runs `comity verify`. A bundle that does not hold is no error: it is the answer.
 ///
 /// # Errors
-/// [`FileError`] if the bundle cannot be read.
+/// [`VerifyCommandError`] if a file cannot be read.
 #[expect(clippy::unused_async, reason = "every command has this shape")]
-pub async fn run(args: Args) -> Result<Outcome, FileError> {
+pub async fn run(args: Args) -> Result<Outcome, VerifyCommandError> {
     // One byte more than a bundle may have is a fault of the bundle, which `verify` names.
     let bytes = read(&args.bundle, BUNDLE_BYTES_MAX + 1)?;
-    let verdict = verify(&bytes, &args.genesis);
+    let known = args.charter.as_deref().map(CharterFile::open).transpose()?;
+    let chain = known.as_ref().map(CharterFile::complete).transpose()?;
+    let charters = chain.map_or(&[][..], Chain::signed);
+    let reader = Reader { genesis: &args.genesis, charters, now: Clock::start().now() };
+    let verdict = verify_knowing(&bytes, reader);
     if args.json {
         print_json(&to_json(&verdict));
     } else {
@@ -83,6 +108,9 @@ fn describe(report: &Report) -> String {
             stage.positions,
         )
     }));
+    lines.extend(report.cosigned.iter().map(|(institution, at)| {
+        format!("witness     {institution} saw it in home's log on {}", date(*at))
+    }));
     lines.push("verified:".to_owned());
     lines.extend(report.verified().iter().map(|what| format!("  + {what}")));
     lines.push("not checked:".to_owned());
@@ -115,10 +143,15 @@ fn to_json(verdict: &Result<Report, VerifyError>) -> Value {
             "signed": stage.signed,
         })
     });
+    let cosigned = report
+        .cosigned
+        .iter()
+        .map(|(institution, at)| json!({ "institution": institution, "at_ms": at.as_ms() }));
     json!({
         "verified": true,
         "complete": report.complete,
         "witnessed": report.witnessed,
+        "cosigned": cosigned.collect::<Vec<_>>(),
         "consortium": report.consortium,
         "receipt": report.receipt.to_string(),
         "session": report.session.to_string(),

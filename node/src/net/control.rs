@@ -17,7 +17,10 @@ use std::{
     time::Duration,
 };
 
-use comity_protocol::signed::{NodeKey, Signed};
+use comity_protocol::{
+    id::PeerKey,
+    signed::{NodeKey, Signed},
+};
 use libp2p::{
     Multiaddr, PeerId, Swarm, TransportError, core::transport::ListenerId, futures::StreamExt as _,
     gossipsub, multiaddr::Protocol, swarm::SwarmEvent,
@@ -148,6 +151,16 @@ impl Control {
 #[must_use]
 pub fn loopback() -> String {
     "/ip4/127.0.0.1/udp/0/quic-v1".to_owned()
+}
+
+/// `addresses` with the peer id of the node they belong to.
+///
+/// # Errors
+/// [`ControlError`] if one is no multiaddress.
+pub fn with_identity(addresses: &[String], peer: &PeerKey) -> Result<Vec<String>, ControlError> {
+    let id = tls::peer_id(peer).map_err(|error| ControlError::Setup(error.to_string()))?;
+    let addresses = parse(addresses)?.into_iter();
+    Ok(addresses.map(|address| with_peer(address, id).to_string()).collect())
 }
 
 fn parse(addresses: &[String]) -> Result<Vec<Multiaddr>, ControlError> {

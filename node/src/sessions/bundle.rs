@@ -84,6 +84,7 @@ impl Context {
             stage_receipts: ending.receipts,
             opening: Some(opening),
             acknowledgement: None,
+            proof: None,
         };
         let bytes: Bytes = bundle.seal()?.into();
         // Nobody should hear of a flaw in their proof from a stranger.

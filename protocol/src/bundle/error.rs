@@ -3,6 +3,7 @@
 use crate::{
     charter::CharterError,
     id::{Digest, PeerKey},
+    log::proof::LogProofError,
     policy::Denial,
     roster::RosterError,
     route::RouteError,
@@ -138,9 +139,27 @@ pub enum Fault {
         /// What it must not precede.
         earliest: Timestamp,
     },
+    /// The proof of the log does not hold.
+    #[error(transparent)]
+    Log(LogProofError),
+    /// A signer was revoked, and no witness saw the receipt before.
+    #[error("revoked at {revoked_at}, {}", seen(*witnessed_at))]
+    Revoked {
+        /// From when on the signer does not count.
+        revoked_at: Timestamp,
+        /// When enough witnesses had seen the receipt, if they have.
+        witnessed_at: Option<Timestamp>,
+    },
     /// The opening does not open the receipt's commitment.
     #[error("does not open the receipt's commitment")]
     Commitment,
+}
+
+fn seen(witnessed_at: Option<Timestamp>) -> String {
+    match witnessed_at {
+        Some(at) => format!("and witnessed only at {at}"),
+        None => "and not witnessed before".to_owned(),
+    }
 }
 
 impl Fault {
@@ -175,6 +194,10 @@ impl Fault {
             Self::Boundary => "E_BOUNDARY",
             Self::Sequence => "E_SEQUENCE",
             Self::Time { .. } => "E_TIME",
+            Self::Log(LogProofError::Inclusion { .. }) => "E_INCLUSION",
+            Self::Log(LogProofError::Witness { .. }) => "E_WITNESS_TIME",
+            Self::Log(_) => "E_CHECKPOINT",
+            Self::Revoked { .. } => "E_REVOKED",
             Self::Commitment => "E_COMMITMENT",
         }
     }

@@ -22,12 +22,11 @@ const VERIFIED: [&str; 7] = [
 ];
 
 /// What no bundle shows.
-const NEVER_CHECKED: [&str; 5] = [
+const NEVER_CHECKED: [&str; 4] = [
     "that the hidden states were computed from those weights: only a second run shows it",
     "that the text is what the token ids say, and the prompt what the client sent",
     "that the machines stand where their institutions say",
     "that nothing was filtered beyond what the receipt names",
-    "that the signers showed the same records to everyone: no witness cosigned them",
 ];
 
 /// One node as charter and roster name it.
@@ -66,8 +65,11 @@ pub struct Report {
     /// Whether the answer is whole, every stage signed all of it, and the body was opened. What an
     /// incomplete bundle does say is verified all the same.
     pub complete: bool,
-    /// Whether witnesses cosigned the records; no bundle carries that yet.
+    /// Whether as many witnesses of other institutions saw the receipt in home's log as the charter
+    /// asks for, and at least one.
     pub witnessed: bool,
+    /// Institutions whose witnesses did, ascending, and when each did first.
+    pub cosigned: Vec<(String, Timestamp)>,
     /// Name of the consortium.
     pub consortium: String,
     /// Payload digest of the receipt.
@@ -114,6 +116,10 @@ impl Report {
         if self.opened {
             verified.push("prompt, answer, text and sampling parameters are those committed to");
         }
+        if self.witnessed {
+            verified
+                .push("the receipt is in home's log, as witnesses of other institutions saw it");
+        }
         if self.acknowledged_by.is_some() {
             verified.push("a client countersigned this receipt");
         }
@@ -124,6 +130,11 @@ impl Report {
     #[must_use]
     pub fn not_checked(&self) -> Vec<&'static str> {
         let mut unchecked = NEVER_CHECKED.to_vec();
+        if !self.witnessed {
+            unchecked.push(
+                "that home showed the same records to everyone: not enough witnesses cosigned them",
+            );
+        }
         if !self.opened {
             unchecked.push("prompt and answer: the bundle carries no opening");
         }

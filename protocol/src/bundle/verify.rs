@@ -2,6 +2,7 @@
 //! its own time.
 
 mod body;
+mod log;
 mod records;
 mod stages;
 
@@ -25,8 +26,11 @@ use crate::{
 /// What the checks of single parts look at.
 struct Context<'a> {
     bundle: &'a Bundle,
+    chain: Chain,
+    /// The version in force.
     charter: Charter,
     hash: Digest,
+    now: Timestamp,
     rosters: Vec<Roster>,
     manifest: Manifest,
     receipt: Receipt,
@@ -36,24 +40,33 @@ struct Context<'a> {
 ///
 /// The order is fixed, and the first fault is returned: format, charter, receipt, model, route,
 /// rosters, home, policy, open record, body, stages with countersignatures and boundaries, order of
-/// records, acknowledgement.
+/// records, acknowledgement, log, revocations.
 ///
 /// # Errors
 /// [`VerifyError`] with a stable code and the path of the first field at fault.
 pub fn verify(bundle_bytes: &[u8], genesis: &Digest) -> Result<Report, VerifyError> {
-    verify_knowing(bundle_bytes, genesis, &[])
+    let now = Timestamp::from_ms(u64::MAX);
+    verify_knowing(bundle_bytes, Reader { genesis, charters: &[], now })
 }
 
-/// Like [`verify`], for a reader who knows later versions of the charter than the bundle may have:
-/// what they revoke counts. `charters` are consecutive and begin with the genesis or later.
+/// What the reader of a bundle knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// Hash of the consortium's genesis.
+    pub genesis: &'a Digest,
+    /// Consecutive versions of the charter, later ones than the bundle may have: what they revoke
+    /// counts.
+    pub charters: &'a [SignedCharter],
+    /// The reader's time: no witness has seen anything later.
+    pub now: Timestamp,
+}
+
+/// Like [`verify`], for a reader who knows more.
 ///
 /// # Errors
 /// [`VerifyError`]; at `charters` if what the bundle carries and what is known contradict each other.
-pub fn verify_knowing(
-    bundle_bytes: &[u8],
-    genesis: &Digest,
-    charters: &[SignedCharter],
-) -> Result<Report, VerifyError> {
+pub fn verify_knowing(bundle_bytes: &[u8], reader: Reader<'_>) -> Result<Report, VerifyError> {
+    let Reader { genesis, charters, now } = reader;
     let bundle = Bundle::decode(bundle_bytes).map_err(|error| Fault::Format(error).at("bundle"))?;
     let chain = chain(&bundle, genesis, charters)?;
     let charter = chain.current().clone();
@@ -69,7 +82,8 @@ pub fn verify_knowing(
         .map_err(|error| Fault::Tiling(error).at("receipt.stages"))?;
     let rosters = rosters(&bundle, &charter, genesis, &receipt)?;
     let hash = *genesis;
-    let context = Context { bundle: &bundle, charter, hash, rosters, manifest, receipt };
+    let bundle = &bundle;
+    let context = Context { bundle, chain, charter, hash, now, rosters, manifest, receipt };
     context.verify()
 }
 
@@ -147,13 +161,16 @@ impl Context<'_> {
         self.involved(&home, &stages)?;
         self.records(&open, &stages)?;
         let acknowledged_by = self.acknowledgement()?;
+        let logged = self.logged()?;
+        self.revocations(&home, &stages, logged.as_ref())?;
         let receipt = &self.receipt;
         let opened = self.bundle.opening.is_some();
         let stages: Vec<_> = stages.into_iter().map(|stage| stage.place).collect();
         let signed = stages.iter().all(|stage| stage.signed);
         Ok(Report {
             complete: receipt.finish_reason.is_whole() && signed && opened,
-            witnessed: false,
+            witnessed: logged.as_ref().is_some_and(|logged| logged.witnessed_at.is_some()),
+            cosigned: logged.map(|logged| logged.cosigned).unwrap_or_default(),
             consortium: self.charter.name.clone(),
             receipt: self.bundle.receipt.payload_digest(),
             session,

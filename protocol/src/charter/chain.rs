@@ -4,7 +4,7 @@
 //! agreement of N's institutions and of its own. Differs in counting institutions, not keys, and in
 //! that two versions of one number stop everything instead of the first one winning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Change, Charter, CharterError, GENESIS_VERSION, Institution, Owner, Revoked, SignedCharter,
@@ -102,6 +102,12 @@ impl Chain {
     #[must_use]
     pub fn last_known(&self, institution: &str) -> Option<&Institution> {
         self.charters.iter().rev().find_map(|charter| charter.institution(institution))
+    }
+
+    /// Every key with which an institution has witnessed, in ascending order.
+    pub(crate) fn witness_keys(&self, institution: &str) -> BTreeSet<PeerKey> {
+        let entries = self.charters.iter().filter_map(|charter| charter.institution(institution));
+        entries.map(|institution| institution.witness_key).collect()
     }
 
     /// From when on an institution or peer does not count; `None` if it does.

@@ -245,7 +245,10 @@ pub(super) const fn whole_seconds(time: Timestamp) -> Timestamp {
 }
 
 /// The institutions that `text` lists, and nothing else.
-pub(super) fn institutions(file: &str, text: &str) -> Result<Vec<Institution>, TextError> {
+pub(in crate::commands) fn institutions(
+    file: &str,
+    text: &str,
+) -> Result<Vec<Institution>, TextError> {
     let text: InstitutionsText = toml(file, text)?;
     text.institution.iter().map(|text| institution(file, text)).collect()
 }

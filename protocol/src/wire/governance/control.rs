@@ -1,9 +1,12 @@
 //! Encoding of what nodes say to each other on the control plane.
 
-use super::charter::suspensions;
+use super::{charter::suspensions, texts};
 use crate::{
-    control::{ControlReply, ControlRequest, Hello},
-    limits::{CHARTERS_MAX, CONTROL_BYTES_MAX, HELLO_STATEMENTS_MAX},
+    control::{ControlReply, ControlRequest, Hello, Invitation},
+    limits::{
+        ADDRESS_BYTES_MAX, ADDRESSES_MAX, CHAIN_BYTES_MAX, CHARTERS_MAX, CONTROL_BYTES_MAX,
+        HELLO_STATEMENTS_MAX,
+    },
     signed::Signed,
     wire::{DecodeError, bytes, id, list, pb, required, wire, within},
 };
@@ -13,6 +16,7 @@ use crate::{
 const VERSION_MAX: u32 = CHARTERS_MAX as u32;
 
 wire!(Hello, pb::Hello, CONTROL_BYTES_MAX);
+wire!(Invitation, pb::Invitation, CHAIN_BYTES_MAX);
 wire!(ControlRequest, pb::ControlRequest, CONTROL_BYTES_MAX);
 wire!(ControlReply, pb::ControlReply, CONTROL_BYTES_MAX);
 
@@ -44,6 +48,30 @@ impl TryFrom<pb::Hello> for Hello {
             charter: id(&pb.charter, "hello.charter")?,
             suspensions: suspensions(pb.suspensions, "hello.suspensions")?,
         })
+    }
+}
+
+impl From<&Invitation> for pb::Invitation {
+    fn from(invitation: &Invitation) -> Self {
+        Self {
+            charters: Some((&invitation.charters).into()),
+            control_addresses: invitation.control_addresses.clone(),
+        }
+    }
+}
+
+impl TryFrom<pb::Invitation> for Invitation {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::Invitation) -> Result<Self, DecodeError> {
+        let field = "invitation.control_addresses";
+        let control_addresses =
+            texts(pb.control_addresses, ADDRESSES_MAX, ADDRESS_BYTES_MAX, field)?;
+        if control_addresses.is_empty() {
+            return Err(DecodeError::field(field, "at least one is required"));
+        }
+        let charters = required(pb.charters, "invitation.charters")?.try_into()?;
+        Ok(Self { charters, control_addresses })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         Charter, Institution, Revocation, Revoked, SignedChain, SignedCharter, Suspension,
         tests as charter,
     },
-    control::{ControlReply, ControlRequest, Hello},
+    control::{ControlReply, ControlRequest, Hello, Invitation},
     id::{Digest, PeerKey},
     limits::SUSPENSION_LIFE_MAX,
     policy::{Audit, Country, DataClass, Policy, Recovery},
@@ -300,6 +300,8 @@ fn damaged_messages_never_pass_for_the_original() {
     let charters = vec![charter::signed()];
     survives_damage(&SignedChain { charters: charters.clone(), suspensions: suspensions.clone() });
     let charters = SignedChain { charters, suspensions: Vec::new() };
+    let control_addresses = vec!["/ip4/192.0.2.1/udp/4700/quic-v1".to_owned()];
+    survives_damage(&Invitation { charters: charters.clone(), control_addresses });
     survives_damage(&ControlReply::Charters(charters));
     survives_damage(&ControlRequest::Charters { from: 7 });
     survives_damage(&Hello {

@@ -22,6 +22,7 @@ impl From<&Bundle> for pb::Bundle {
             stage_receipts: bundle.stage_receipts.iter().map(Into::into).collect(),
             opening: bundle.opening.as_ref().map(Into::into),
             acknowledgement: bundle.acknowledgement.as_ref().map(Into::into),
+            proof: bundle.proof.as_ref().map(Into::into),
         }
     }
 }
@@ -45,6 +46,7 @@ impl TryFrom<pb::Bundle> for Bundle {
             stage_receipts: signed(pb.stage_receipts, STAGES_MAX, "bundle.stage_receipts")?,
             opening: pb.opening.map(TryInto::try_into).transpose()?,
             acknowledgement: pb.acknowledgement.map(TryInto::try_into).transpose()?,
+            proof: pb.proof.map(TryInto::try_into).transpose()?,
         })
     }
 }
