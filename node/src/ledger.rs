@@ -3,6 +3,7 @@
 
 use comity_protocol::{
     id::{Digest, PeerKey},
+    limits::RETENTION_DEFAULT,
     receipt::{OpenRecord, Receipt, StageReceipt},
     signed::{Domain, NodeKey, Signed},
     wire::Wire,
@@ -10,7 +11,7 @@ use comity_protocol::{
 
 use crate::{
     clock::Clock,
-    log::{AppendError, Log},
+    log::{AppendError, Log, RECORD_BYTES_MAX},
 };
 
 /// Handle to the signer. Cheap to clone.
@@ -28,8 +29,8 @@ pub enum LedgerError {
     /// The log takes nothing more.
     #[error(transparent)]
     Append(#[from] AppendError),
-    /// The record is too long to sign.
-    #[error("the record is too long to sign")]
+    /// The record is too long, and was not signed for anyone to see.
+    #[error("the record would have more than {RECORD_BYTES_MAX} bytes")]
     TooLong,
 }
 
@@ -72,20 +73,21 @@ impl Ledger {
         &self,
         mut receipt: StageReceipt,
     ) -> Result<Signed, LedgerError> {
-        self.append(Domain::STAGE_RECEIPT, move |sequence, _, now| {
-            (receipt.sequence, receipt.signed_at) = (sequence, now);
+        self.append(Domain::STAGE_RECEIPT, move |sequence, previous, now| {
+            (receipt.sequence, receipt.previous, receipt.signed_at) = (sequence, previous, now);
             receipt
         })
         .await
     }
 
-    /// Signs the receipt of a whole request.
+    /// Signs the receipt of a whole request, to be kept for [`RETENTION_DEFAULT`].
     ///
     /// # Errors
     /// [`LedgerError`]; the holder gets no proof then.
     pub async fn close(&self, mut receipt: Receipt) -> Result<Signed, LedgerError> {
         self.append(Domain::RECEIPT, move |sequence, previous, now| {
             (receipt.sequence, receipt.previous, receipt.closed_at) = (sequence, previous, now);
+            receipt.retained_until = now + RETENTION_DEFAULT;
             receipt
         })
         .await
@@ -103,6 +105,9 @@ impl Ledger {
                 let record = record(sequence, previous, clock.now());
                 let signed = key.sign(domain, &charter, &record).ok()?;
                 let bytes = signed.encode();
+                if bytes.len() > RECORD_BYTES_MAX {
+                    return None;
+                }
                 // The caller may have gone; the record stands all the same.
                 let _ = give.send(signed);
                 Some(bytes)

@@ -21,7 +21,7 @@ use std::{
     },
 };
 
-use comity_protocol::{id::Digest, limits::SIGNED_BYTES_MAX};
+use comity_protocol::{id::Digest, limits};
 use tokio::sync::{mpsc, oneshot};
 
 pub use recover::{Record, Records};
@@ -32,8 +32,8 @@ use writer::{Append, Message, Writer};
 const RECORDS_FILE: &str = "records.log";
 /// File whose lock says that a daemon uses the folder.
 const LOCK_FILE: &str = "lock";
-/// Bytes of one record: a signed statement.
-pub const RECORD_BYTES_MAX: usize = SIGNED_BYTES_MAX;
+/// Bytes of one record: a signed statement, envelope included.
+pub const RECORD_BYTES_MAX: usize = limits::RECORD_BYTES_MAX;
 /// Appends that may wait. At 64 KiB each they take 16 MiB at most; past it, callers wait.
 const APPENDS_CAPACITY: usize = 256;
 

@@ -297,7 +297,7 @@ impl Node {
     /// # Errors
     /// [`GenerateError`].
     pub async fn generate(&self, generate: Generate) -> Result<Generation, GenerateError> {
-        self.context.generate(generate).await
+        self.context.generate(generate, None).await
     }
 
     /// The mesh as this node sees it.

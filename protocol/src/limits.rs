@@ -10,6 +10,13 @@ pub const HIDDEN_MAX: u32 = 65_536;
 pub const VOCAB_MAX: u32 = 1_048_576;
 /// Positions of one session.
 pub const POSITIONS_MAX: u32 = 16_777_216;
+/// Parameters of one block: the largest open models have as many in all.
+pub const BLOCK_PARAMETERS_MAX: u64 = 1 << 40;
+/// Parameters of the blocks of one stage.
+pub const PARAMETERS_MAX: u64 = BLOCK_PARAMETERS_MAX * BLOCKS_MAX as u64;
+/// Rows one session may have run at a stage: every position with a full step of drafts. With
+/// [`PARAMETERS_MAX`] it keeps sums over 2^40 sessions within 128 bits.
+pub const COMPUTED_MAX: u64 = POSITIONS_MAX as u64 * STEP_POSITIONS_MAX as u64;
 /// Offers one route is chosen among: latencies between as many peers are 8 MiB.
 pub const CANDIDATES_MAX: usize = 1_024;
 /// Stages of one route. More hops than this never pay.
@@ -22,6 +29,8 @@ pub const STEP_BYTES_MAX: usize = 32 << 20;
 pub const FRAME_HEADER_BYTES_MAX: usize = 96 << 10;
 /// Bytes of a signed payload: a leaf of a transparency log carries its length in 16 bits.
 pub const PAYLOAD_BYTES_MAX: usize = 65_535;
+/// Bytes of a record with its envelope: it is one leaf.
+pub const RECORD_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 /// Bytes of a signed statement with its envelope.
 pub const SIGNED_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 256;
 /// Bytes of a charter with its signatures: 102 bytes each with their framing.
@@ -134,3 +143,9 @@ pub const LOG_PROOF_BYTES_MAX: usize = NOTE_BYTES_MAX + INCLUSION_HASHES_MAX * 3
 pub const WITNESS_REPLY_BYTES_MAX: usize = TEXT_BYTES_MAX + 64;
 /// Bytes of two checkpoints, such as those that contradict each other.
 pub const EQUIVOCATION_BYTES_MAX: usize = 2 * (NOTE_BYTES_MAX + 8);
+/// How long home keeps a record unless told otherwise: half a year, as the EU's AI Act asks of logs.
+pub const RETENTION_DEFAULT: Duration = Duration::from_secs(183 * 86_400);
+/// Longest time for which home may promise to keep a record: ten years.
+pub const RETENTION_MAX: Duration = Duration::from_secs(3_653 * 86_400);
+/// Migrations named in one receipt.
+pub const MIGRATIONS_MAX: usize = 64;

@@ -3,6 +3,7 @@
 use crate::{
     block::BlockRange,
     id::Digest,
+    limits::BLOCK_PARAMETERS_MAX,
     wire::{DecodeError, Wire as _},
 };
 
@@ -33,6 +34,8 @@ pub struct Manifest {
     pub chat_template: Digest,
     /// Digest of the hyperparameters that change results.
     pub config: Digest,
+    /// Parameters that one position passes through in each block, in block order.
+    pub active_parameters: Vec<u64>,
 }
 
 impl Manifest {
@@ -50,6 +53,14 @@ impl Manifest {
         Some(Digest::of_parts(&parts))
     }
 
+    /// Parameters that one position passes through in the blocks of `range`; `None` if it ends past
+    /// the last block.
+    #[must_use]
+    pub fn parameters(&self, range: BlockRange) -> Option<u64> {
+        let blocks = self.active_parameters.get(range.start() as usize..range.end() as usize)?;
+        Some(blocks.iter().sum())
+    }
+
     /// Bytes of one position's hidden state on the wire.
     #[must_use]
     pub const fn hidden_bytes(&self) -> usize {
@@ -63,6 +74,13 @@ impl Manifest {
     pub(crate) fn check(self) -> Result<Self, DecodeError> {
         if self.blocks.len() != self.block_count as usize {
             return Err(DecodeError::field("manifest.blocks", "one digest per block is required"));
+        }
+        const FIELD: &str = "manifest.active_parameters";
+        if self.active_parameters.len() != self.block_count as usize {
+            return Err(DecodeError::field(FIELD, "one number per block is required"));
+        }
+        if !self.active_parameters.iter().all(|count| (1..=BLOCK_PARAMETERS_MAX).contains(count)) {
+            return Err(DecodeError::field(FIELD, "out of range"));
         }
         Ok(self)
     }

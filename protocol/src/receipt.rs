@@ -4,18 +4,27 @@
 //! ever signed. Digests of statements are SHA-256 over the signed payload, never over the envelope:
 //! a signer who signs the same words twice makes no second statement.
 
+mod countersign;
+mod opening;
+mod record;
+mod stage;
+
 use bytes::Bytes;
 
+pub(crate) use self::opening::NO_CLIENT;
+pub use self::{
+    countersign::{CountersignError, check_countersignature, countersignature},
+    opening::{Commitments, Opening},
+    record::{AbortRecord, Countersignature, CountersignedRecord, OpenRecord},
+    stage::{StageReceipt, Work, is_due},
+};
 pub use crate::sampler::Sampling;
 use crate::{
-    block::BlockRange,
-    commitment::Salt,
-    id::{Digest, SessionId},
+    id::{Digest, PeerKey, SessionId},
     policy::{Country, Policy},
     refusal::Cause,
     route::RouteStage,
     time::Timestamp,
-    wire::Wire as _,
 };
 
 /// Why an answer ended.
@@ -56,61 +65,6 @@ impl std::fmt::Display for FinishReason {
     }
 }
 
-/// One stage's statement about a span of positions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StageReceipt {
-    /// Session it speaks of.
-    pub session: SessionId,
-    /// Institution id of the signer.
-    pub institution: String,
-    /// Where the node stands, as its roster says.
-    pub jurisdiction: Country,
-    /// Place in the route, from 0.
-    pub stage: u32,
-    /// Blocks run.
-    pub blocks: BlockRange,
-    /// Digest of the model's manifest.
-    pub manifest: Digest,
-    /// Digest over the digests of the blocks run: [`crate::manifest::Manifest::shard_digest`].
-    pub shard: Digest,
-    /// Numeric class of the results.
-    pub numeric_class: String,
-    /// One past the last position covered; the receipt covers `[0, positions)`.
-    pub positions: u32,
-    /// Head of the [`crate::commitment::Chain`] over the hidden states received.
-    pub input: Digest,
-    /// Head of the [`crate::commitment::Chain`] over the hidden states sent.
-    pub output: Digest,
-    /// Number of this record among its signer's, gapless from 1.
-    pub sequence: u64,
-    /// When the first step came.
-    pub started_at: Timestamp,
-    /// When it was signed.
-    pub signed_at: Timestamp,
-    /// First positions that were not computed for this session but taken from what an earlier one
-    /// of the same home left; at most `positions`.
-    pub cached: u32,
-}
-
-/// What home records, durably, before a prompt-derived byte leaves it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenRecord {
-    /// Session it opens.
-    pub session: SessionId,
-    /// Institution id of home.
-    pub institution: String,
-    /// Digest of the model's manifest.
-    pub manifest: Digest,
-    /// Digest of the policy the request is under: [`Policy::digest`].
-    pub policy: Digest,
-    /// Number of this record among its signer's, gapless from 1.
-    pub sequence: u64,
-    /// SHA-256 of the signer's record before this one, envelope included; zeros for its first.
-    pub previous: Digest,
-    /// When the request was taken.
-    pub opened_at: Timestamp,
-}
-
 /// Home's statement about one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
@@ -138,7 +92,7 @@ pub struct Receipt {
     pub stages: Vec<RouteStage>,
     /// Name of the sampler's specification: [`crate::sampler::NAME`].
     pub sampler: String,
-    /// The four salted commitments.
+    /// The salted commitments.
     pub commitments: Commitments,
     /// Number of prompt tokens.
     pub prompt_tokens: u32,
@@ -158,55 +112,61 @@ pub struct Receipt {
     pub numeric_class: String,
     /// Stages, from 0 and ascending, whose last span no receipt covers.
     pub unsigned_stages: Vec<u32>,
+    /// Hash of the charter in force, as in the open record.
+    pub charter: Digest,
+    /// Name and version of home's program.
+    pub software: String,
+    /// Who put a system prompt before the conversation.
+    pub system_prompt_by: SystemPrompt,
+    /// Digest of the chat template that was rendered; none if and only if the prompt is raw text.
+    pub template: Option<Digest>,
+    /// Until when home keeps this record.
+    pub retained_until: Timestamp,
+    /// From `opened_at` to the first token of the answer, milliseconds, 1 or more; 0 if and only if
+    /// there is none.
+    pub first_token_ms: u64,
+    /// Stages whose blocks another node took over. Empty is a signed claim: none.
+    pub migrations: Vec<Migration>,
+    /// What home owes for each of `stage_receipts`, in their order.
+    pub work: Vec<Work>,
 }
 
-/// What a receipt says about a request's body without showing it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Commitments {
-    /// To the canonical bytes of the sampling parameters.
-    pub sampling: Digest,
-    /// To the prompt's token ids.
-    pub prompt: Digest,
-    /// To the answer's token ids.
-    pub output: Digest,
-    /// To the answer's text.
-    pub text: Digest,
+/// Who put a system prompt before the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SystemPrompt {
+    /// Nobody: the prompt is raw text, without template.
+    None,
+    /// The client, as messages of role "system".
+    Client,
+    /// Nobody but the template: what stands there is what it adds by itself, if anything.
+    Template,
 }
 
-/// What only the holder of a receipt has: the openings of its commitments.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Opening {
-    /// Key of the commitments.
-    pub salt: Salt,
-    /// Token ids of the prompt.
-    pub prompt: Vec<u32>,
-    /// Token ids of the answer.
-    pub output: Vec<u32>,
-    /// Text of the answer.
-    pub text: String,
-    /// Parameters it was sampled with.
-    pub sampling: Sampling,
-}
-
-impl Opening {
-    /// What a receipt says about this body.
+impl SystemPrompt {
+    /// The stable name for people and scripts.
     #[must_use]
-    pub fn commitments(&self) -> Commitments {
-        let tokens = |ids: &[u32]| ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<u8>>();
-        Commitments {
-            sampling: self.salt.commit("sampling", &self.sampling.encode()),
-            prompt: self.salt.commit("prompt", &tokens(&self.prompt)),
-            output: self.salt.commit("output", &tokens(&self.output)),
-            text: self.salt.commit("text", self.text.as_bytes()),
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Client => "client",
+            Self::Template => "template",
         }
     }
 }
 
-impl std::fmt::Debug for Opening {
-    /// Shows sizes only: the rest is the prompt and its answer.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Opening({} + {} tokens)", self.prompt.len(), self.output.len())
-    }
+/// Blocks that another node took over amid a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// First position the new node computed.
+    pub position: u32,
+    /// Place in the route, from 0.
+    pub stage: u32,
+    /// The node that ran the blocks before.
+    pub from: PeerKey,
+    /// The node that ran them from there on.
+    pub to: PeerKey,
+    /// Why.
+    pub cause: Cause,
 }
 
 /// The client's statement that it received what a receipt says.
@@ -217,3 +177,6 @@ pub struct Acknowledgement {
     /// When it came.
     pub received_at: Timestamp,
 }
+
+#[cfg(test)]
+mod tests;

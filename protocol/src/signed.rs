@@ -33,6 +33,12 @@ impl Domain {
     pub const OPEN: Self = Self("comity/open/v1");
     /// Home's record of a request before it starts.
     pub const OPEN_RECORD: Self = Self("comity/record-open/v1");
+    /// Home's record that a request it opened will never be closed.
+    pub const ABORT_RECORD: Self = Self("comity/record-abort/v1");
+    /// Home's word to a stage that it counts on this receipt.
+    pub const COUNTERSIGNATURE: Self = Self("comity/countersignature/v1");
+    /// A stage's record of a countersignature.
+    pub const COUNTERSIGNED_RECORD: Self = Self("comity/record-countersigned/v1");
     /// A stage's statement about a span of positions.
     pub const STAGE_RECEIPT: Self = Self("comity/stage-receipt/v1");
     /// Home's statement about one request.

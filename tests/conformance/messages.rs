@@ -7,9 +7,12 @@ use comity_protocol::{
     charter::{SignedChain, Suspension},
     commitment::Salt,
     control::{ControlReply, ControlRequest, Hello, Invitation},
-    id::PrefixTag,
+    id::{Digest, PrefixTag},
     policy::Policy,
-    receipt::{Acknowledgement, FinishReason},
+    receipt::{
+        AbortRecord, Acknowledgement, Countersignature, CountersignedRecord, FinishReason,
+        Migration, Receipt, SystemPrompt,
+    },
     refusal::{Cause, Refusal},
     request::{
         ChatMessage, ClientEvent, ClientRequest, Finished, Generate, Prompt, Refused, RequestKind,
@@ -176,6 +179,51 @@ fn suspension() -> Suspension {
     }
 }
 
+/// A receipt of a raw prompt that broke after a migration: what [`Story`] has none of.
+fn failed(linked: &Receipt) -> Receipt {
+    let (from, to) = (node(1).public(), node(3).public());
+    let migration = Migration { position: 5, stage: 1, from, to, cause: Cause::Timeout };
+    Receipt {
+        finish_reason: FinishReason::Error,
+        cause: Some(Cause::PeerLost),
+        filters: vec!["none-such".into()],
+        unsigned_stages: vec![1, 2],
+        jurisdiction: country("DE"),
+        system_prompt_by: SystemPrompt::None,
+        template: None,
+        migrations: vec![migration],
+        ..linked.clone()
+    }
+}
+
+/// Records beside openings and receipts.
+fn records(story: &Story, samples: &mut Vec<Sample>) {
+    let bundle = story.bundle();
+    let (session, institution) = (story.receipt.session, story.receipt.institution.clone());
+    let previous = Digest::of(b"the record before");
+    let countersignature = Countersignature {
+        stage_receipt: bundle.stage_receipts[1].payload_digest(),
+        session,
+        institution: institution.clone(),
+        signed_at: later(106),
+    };
+    let signed = story.sign(&node(0), Domain::COUNTERSIGNATURE, &countersignature);
+    let abort = AbortRecord {
+        session,
+        institution,
+        open_record: bundle.open_record.payload_digest(),
+        sequence: 8,
+        previous,
+        aborted_at: later(107),
+    };
+    let countersigned = CountersignedRecord { sequence: 9, previous, countersignature: signed };
+    samples.extend([
+        Sample::new("abort_record", &abort),
+        Sample::new("countersignature", &countersignature),
+        Sample::new("countersigned_record", &countersigned),
+    ]);
+}
+
 /// One message of each type.
 pub(crate) fn samples() -> Vec<Sample> {
     let story = Story::new();
@@ -199,12 +247,6 @@ pub(crate) fn samples() -> Vec<Sample> {
     let acknowledgement =
         Acknowledgement { receipt: bundle.receipt.payload_digest(), received_at: later(105) };
     let linked = story.linked(&bundle.open_record, &bundle.stage_receipts);
-    let mut failed = linked.clone();
-    failed.finish_reason = FinishReason::Error;
-    failed.cause = Some(Cause::PeerLost);
-    failed.filters = vec!["none-such".into()];
-    failed.unsigned_stages = vec![1, 2];
-    failed.jurisdiction = country("DE");
     let mut samples = vec![
         Sample::new("signed", &bundle.receipt),
         Sample::new("manifest", &story.manifest),
@@ -223,10 +265,11 @@ pub(crate) fn samples() -> Vec<Sample> {
         Sample::new("stage_receipt", &story.stages[1]),
         Sample::new("open_record", &story.open),
         Sample::new("receipt", &linked),
-        Sample::new("receipt_failed", &failed),
+        Sample::new("receipt_failed", &failed(&linked)),
         Sample::new("acknowledgement", &acknowledgement),
         Sample::new("bundle", &bundle),
     ];
+    records(&story, &mut samples);
     session(&story, &mut samples);
     client(&story, &mut samples);
     samples

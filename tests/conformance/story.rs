@@ -9,9 +9,13 @@ use comity_protocol::{
     charter::{Charter, Institution, InstitutionKeys, SignedCharter},
     commitment::{Chain, Salt},
     id::{Digest, PeerKey, SessionId},
+    limits::RETENTION_DEFAULT,
     manifest::Manifest,
     policy::{Country, Policy},
-    receipt::{Acknowledgement, FinishReason, OpenRecord, Opening, Receipt, StageReceipt},
+    receipt::{
+        Acknowledgement, FinishReason, OpenRecord, Opening, Receipt, StageReceipt, SystemPrompt,
+        Work,
+    },
     roster::{Role, Roster, RosterNode},
     route::RouteStage,
     sampler::{self, Sampling},
@@ -78,6 +82,7 @@ pub(crate) fn manifest() -> Manifest {
         tokenizer: digest("tokenizer"),
         chat_template: digest("chat_template"),
         config: digest("config"),
+        active_parameters: (1..=6).map(|block| 1_000 * block).collect(),
     }
 }
 
@@ -136,6 +141,8 @@ fn opening() -> Opening {
         output: vec![42, 7, 130],
         text: "Paris it is".into(),
         sampling: Sampling { temperature: 800_000, seed: 7, max_tokens: 3, ..Sampling::default() },
+        system_prompt: "Be brief.".into(),
+        client: Some(key("client", 0).public()),
     }
 }
 
@@ -167,14 +174,27 @@ fn receipt(manifest: &Manifest, opening: &Opening) -> Receipt {
         client_nonce: b"nonce".to_vec().into(),
         numeric_class: "cpu-1/q4_1/f32/f32".into(),
         unsigned_stages: Vec::new(),
+        charter: Digest::ZERO,
+        software: "comity/0.1.0".into(),
+        system_prompt_by: SystemPrompt::Client,
+        template: Some(manifest.chat_template),
+        retained_until: later(104) + RETENTION_DEFAULT,
+        first_token_ms: 1_500,
+        migrations: Vec::new(),
+        work: Vec::new(),
     }
+}
+
+fn sign_charter(charter: &Charter) -> SignedCharter {
+    charter.sign_all(&[0, 1, 2, 3].map(|owner| key("root", owner))).unwrap()
 }
 
 impl Story {
     /// A request that went well: 5 tokens in, 3 out, 7 positions through three stages.
     pub(crate) fn new() -> Self {
         let (charter, manifest, opening) = (charter(), manifest(), opening());
-        let receipt = receipt(&manifest, &opening);
+        let mut receipt = receipt(&manifest, &opening);
+        receipt.charter = sign_charter(&charter).hash();
         let rosters = charter.institutions.iter().enumerate().take(3);
         let rosters = rosters.map(|(owner, member)| roster(owner, member));
         let open = OpenRecord {
@@ -185,6 +205,7 @@ impl Story {
             sequence: 7,
             previous: Digest::of(b"the record before"),
             opened_at: receipt.opened_at,
+            charter: receipt.charter,
         };
         let stage = |(index, route): (usize, &RouteStage)| StageReceipt {
             session: receipt.session,
@@ -202,6 +223,11 @@ impl Story {
             started_at: later(101),
             signed_at: later(103),
             cached: 4,
+            home: node(0).public(),
+            home_institution: "alba".into(),
+            computed: 5,
+            previous: Digest::of(b"the stage's record before"),
+            parameters: manifest.parameters(route.blocks).unwrap(),
         };
         let stages = receipt.stages.iter().enumerate().map(stage).collect();
         let rosters = rosters.collect();
@@ -209,7 +235,7 @@ impl Story {
     }
 
     pub(crate) fn signed_charter(&self) -> SignedCharter {
-        self.charter.sign_all(&[0, 1, 2, 3].map(|owner| key("root", owner))).unwrap()
+        sign_charter(&self.charter)
     }
 
     pub(crate) fn genesis(&self) -> Digest {
@@ -226,8 +252,13 @@ impl Story {
         by.sign(domain, &self.genesis(), statement).unwrap()
     }
 
-    pub(crate) fn sign_stage(&self, receipt: &StageReceipt) -> Signed {
-        self.sign(&node(receipt.stage as usize), Domain::STAGE_RECEIPT, receipt)
+    /// A stage's receipt, linked to `open` if it is home's own.
+    pub(crate) fn sign_stage(&self, receipt: &StageReceipt, open: &Signed) -> Signed {
+        let mut receipt = receipt.clone();
+        if receipt.stage == 0 {
+            receipt.previous = Digest::of(&open.encode());
+        }
+        self.sign(&node(receipt.stage as usize), Domain::STAGE_RECEIPT, &receipt)
     }
 
     /// Home's receipt with the links that follow from `open` and `stages`.
@@ -237,6 +268,7 @@ impl Story {
             open_record: open.payload_digest(),
             previous: Digest::of(&home.unwrap_or(open).encode()),
             stage_receipts: stages.iter().map(Signed::payload_digest).collect(),
+            work: self.stages.iter().map(Work::of).collect(),
             ..self.receipt.clone()
         }
     }
@@ -244,7 +276,8 @@ impl Story {
     /// Everything signed by those whose word it is.
     pub(crate) fn bundle(&self) -> Bundle {
         let open_record = self.sign(&node(0), Domain::OPEN_RECORD, &self.open);
-        let stage_receipts: Vec<_> = self.stages.iter().map(|s| self.sign_stage(s)).collect();
+        let stage_receipts: Vec<_> =
+            self.stages.iter().map(|s| self.sign_stage(s, &open_record)).collect();
         let linked = self.linked(&open_record, &stage_receipts);
         let receipt = self.sign(&node(0), Domain::RECEIPT, &linked);
         let acknowledgement = self.acknowledge(&receipt);

@@ -27,11 +27,16 @@ pub(super) fn key(node: usize) -> NodeKey {
     NodeKey::from_seed(&[u8::try_from(node).unwrap_or(u8::MAX); 32])
 }
 
+/// Institution of a node.
+pub(super) fn institution(node: usize) -> String {
+    format!("inst-{node}")
+}
+
 pub(super) fn member(peer: &PeerKey) -> Option<Member> {
     let node = (0..NODES).find(|node| key(usize::from(*node)).public() == *peer)?;
     let country = "DE".parse().ok()?;
     Some(Member {
-        institution: format!("inst-{node}"),
+        institution: institution(node.into()),
         jurisdiction: country,
         parent_country: country,
         data_class_max: None,
@@ -54,6 +59,7 @@ pub(super) fn manifest() -> Manifest {
         tokenizer: Digest([4; 32]),
         chat_template: Digest([5; 32]),
         config: Digest([6; 32]),
+        active_parameters: vec![100; BLOCKS as usize],
     }
 }
 

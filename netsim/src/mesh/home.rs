@@ -6,20 +6,21 @@ use comity_protocol::{
     block::BlockRange,
     commitment::Salt,
     id::SessionId,
+    manifest::Manifest,
     policy::Policy,
     refusal::{Cause, Refusal},
     route::RouteStage,
     sampler::Sampler,
     session::{
         Frame, Open,
-        home::{Ending, Home, Input, Output, Request},
+        home::{Ending, Expected, Home, Input, Output, Request},
     },
     signed::Domain,
 };
 
 use super::{
     Event, Message, Scenario, World,
-    consortium::{BLOCKS, CHARTER, CLASS, key, manifest, prefix_key},
+    consortium::{BLOCKS, CHARTER, CLASS, institution, key, manifest, prefix_key},
 };
 use crate::{clock::Instant, event::Ticket, model, random::Random};
 
@@ -101,6 +102,8 @@ impl HomeNode {
             row_bytes: manifest.hidden_bytes(),
             drafts: scenario.drafts,
             prefix_key: Some(prefix_key),
+            institution: institution(0),
+            expected: expected(&manifest, scenario),
         };
         let mut outputs = Vec::new();
         let machine = Home::new(world.now.timestamp(), request, &mut outputs);
@@ -215,4 +218,14 @@ impl HomeNode {
         let due = self.machine.poll_timeout().map(Instant::of);
         world.timer(&mut self.timer, due, Event::Home(Input::Timeout));
     }
+}
+
+/// What each stage's receipts must say of it.
+fn expected(manifest: &Manifest, scenario: &Scenario) -> Vec<Expected> {
+    let stages = scenario.stages.iter().enumerate();
+    let expected = stages.map(|(index, blocks)| Expected {
+        institution: institution(index + 1),
+        parameters: manifest.parameters(*blocks).unwrap_or(0),
+    });
+    expected.collect()
 }

@@ -183,7 +183,17 @@ impl ModelFile {
             tokenizer: self.tokenizer_digest(),
             chat_template: Digest::of(self.chat_template().unwrap_or_default().as_bytes()),
             config: self.config_digest(),
+            active_parameters: (0..config.block_count)
+                .map(|block| self.parameters(block))
+                .collect(),
         })
+    }
+
+    /// Elements of the tensors of one block. A position passes through all of them: no architecture
+    /// here leaves any out.
+    fn parameters(&self, block: u32) -> u64 {
+        let tensors = self.part_tensors(Part::Block(block));
+        tensors.iter().map(|tensor| tensor.dims.iter().product::<u64>()).sum()
     }
 
     /// The chat template's text, if the file has one that is UTF-8.

@@ -7,6 +7,7 @@ use comity_protocol::{
     charter::Chain,
     id::Digest,
     limits::BUNDLE_BYTES_MAX,
+    receipt::SystemPrompt,
 };
 use serde_json::{Value, json};
 
@@ -93,6 +94,13 @@ fn describe(report: &Report) -> String {
             report.home.institution, report.home.legal_name, report.home.jurisdiction,
         ),
     ];
+    lines.push(format!(
+        "program     {}, first token after {} ms",
+        report.software, report.first_token_ms
+    ));
+    lines.push(format!("system      {}", system_prompt(report)));
+    lines.push(format!("client      {}", client(report)));
+    lines.push(format!("kept until  {}", date(report.retained_until)));
     lines.extend(report.stages.iter().enumerate().map(|(index, stage)| {
         let signed = if stage.signed { "" } else { ", last span UNSIGNED" };
         let cached = match stage.cached {
@@ -100,12 +108,15 @@ fn describe(report: &Report) -> String {
             cached => format!(", the first {cached} kept from an earlier session"),
         };
         format!(
-            "stage {index:<6}{} ({}), node in {}, blocks {}, {} positions{cached}{signed}",
+            "stage {index:<6}{} ({}), node in {}, blocks {}, {} positions{cached}, {} rows of {} \
+             parameters{signed}",
             stage.place.institution,
             stage.place.legal_name,
             stage.place.jurisdiction,
             stage.blocks,
             stage.positions,
+            stage.computed,
+            stage.parameters,
         )
     }));
     lines.extend(report.cosigned.iter().map(|(institution, at)| {
@@ -116,6 +127,23 @@ fn describe(report: &Report) -> String {
     lines.push("not checked:".to_owned());
     lines.extend(report.not_checked().iter().map(|what| format!("  - {what}")));
     shown(&(lines.join("\n") + "\n"))
+}
+
+fn system_prompt(report: &Report) -> String {
+    match (report.system_prompt_by, &report.system_prompt) {
+        (SystemPrompt::None, _) => "none: the prompt is raw text".to_owned(),
+        (SystemPrompt::Template, _) => "only what the model's template adds".to_owned(),
+        (SystemPrompt::Client, Some(text)) => format!("the client's: {text:?}"),
+        (SystemPrompt::Client, None) => "the client's; the bundle does not show it".to_owned(),
+    }
+}
+
+fn client(report: &Report) -> String {
+    match report.client {
+        Some(key) => key.to_string(),
+        None if report.opened => "whoever holds the node's token".to_owned(),
+        None => "a pseudonym that the bundle does not open".to_owned(),
+    }
 }
 
 fn to_json(verdict: &Result<Report, VerifyError>) -> Value {
@@ -140,6 +168,8 @@ fn to_json(verdict: &Result<Report, VerifyError>) -> Value {
             "blocks": [stage.blocks.start(), stage.blocks.end()],
             "positions": stage.positions,
             "cached": stage.cached,
+            "computed": stage.computed,
+            "parameters": stage.parameters,
             "signed": stage.signed,
         })
     });
@@ -172,6 +202,12 @@ fn to_json(verdict: &Result<Report, VerifyError>) -> Value {
         "finish_reason": report.finish_reason.as_str(),
         "cause": report.cause.map(|cause| cause.as_str()),
         "filters": report.filters,
+        "software": report.software,
+        "system_prompt_by": report.system_prompt_by.as_str(),
+        "system_prompt": report.system_prompt,
+        "retained_until_ms": report.retained_until.as_ms(),
+        "first_token_ms": report.first_token_ms,
+        "client": report.client.map(|key| key.to_string()),
         "acknowledged_by": report.acknowledged_by.map(|key| key.to_string()),
         "checked": report.verified(),
         "not_checked": report.not_checked(),

@@ -45,6 +45,15 @@ impl Token {
     }
 }
 
+/// As whom a client asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Admitted {
+    /// Itself: receipts commit to its key.
+    Key(PeerKey),
+    /// Someone on this machine, with a key made up for the connection.
+    Token,
+}
+
 /// Who may ask.
 #[derive(Debug)]
 pub struct Access {
@@ -55,11 +64,16 @@ pub struct Access {
 }
 
 impl Access {
-    /// Whether this client may ask.
-    fn admits(&self, peer: &PeerKey, address: SocketAddr, token: &str) -> bool {
+    /// As whom this client may ask; `None` if it may not.
+    fn admits(&self, peer: &PeerKey, address: SocketAddr, token: &str) -> Option<Admitted> {
         let local = address.ip().to_canonical().is_loopback();
-        self.keys.contains(peer)
-            || (local && self.token.as_ref().is_some_and(|known| known.matches(token)))
+        if self.keys.contains(peer) {
+            Some(Admitted::Key(*peer))
+        } else if local && self.token.as_ref().is_some_and(|known| known.matches(token)) {
+            Some(Admitted::Token)
+        } else {
+            None
+        }
     }
 }
 
@@ -98,16 +112,22 @@ async fn answer(
         Ok(request) => request,
         Err(error) => return refuse(link, Cause::Limit, error.to_string()).await,
     };
-    if !access.admits(&peer, address, &request.token) {
+    let Some(admitted) = access.admits(&peer, address, &request.token) else {
         let detail = format!("client {peer} is not listed, and brought no valid loopback token");
         return refuse(link, Cause::NotAdmitted, detail).await;
-    }
+    };
     match request.kind {
         RequestKind::Status => {
             let json = status::status(context).await.to_string();
             send(link, &ClientEvent::Status(json)).await
         }
-        RequestKind::Generate(generate) => stream(context, generate, link).await,
+        RequestKind::Generate(generate) => {
+            let client = match admitted {
+                Admitted::Key(key) => Some(key),
+                Admitted::Token => None,
+            };
+            stream(context, generate, client, link).await
+        }
     }
 }
 
@@ -115,9 +135,10 @@ async fn answer(
 async fn stream(
     context: &Arc<Context>,
     generate: Generate,
+    client: Option<PeerKey>,
     link: &mut ClientLink,
 ) -> Result<(), StreamError> {
-    let mut generation = match context.generate(generate).await {
+    let mut generation = match context.generate(generate, client).await {
         Ok(generation) => generation,
         Err(error) => {
             let refused = error.refused();

@@ -19,6 +19,17 @@ use crate::ledger::LedgerError;
 /// Name of the sampler's specification.
 const SAMPLER: &str = comity_protocol::sampler::NAME;
 
+/// Name and version of this program, as receipts give them.
+const SOFTWARE: &str = concat!("comity/", env!("CARGO_PKG_VERSION"));
+
+/// What the client was told.
+pub(super) struct Said {
+    /// Text of the answer.
+    pub(super) text: String,
+    /// When the first token was, if there was one.
+    pub(super) first_token_at: Option<Timestamp>,
+}
+
 /// Why a request has no proof.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CloseError {
@@ -40,16 +51,19 @@ impl Context {
         &self,
         job: &Job,
         ending: Ending,
-        text: String,
+        said: Said,
         open_record: Signed,
     ) -> Result<Bytes, CloseError> {
         let opening = Opening {
             salt: job.salt.clone(),
             prompt: ending.prompt,
             output: ending.output,
-            text,
+            text: said.text,
             sampling: job.sampling.clone(),
+            system_prompt: job.rendered.system.clone(),
+            client: job.client,
         };
+        let opened_at = job.open_record.opened_at;
         let receipt = Receipt {
             session: job.open_record.session,
             institution: job.open_record.institution.clone(),
@@ -58,7 +72,7 @@ impl Context {
             open_record: open_record.payload_digest(),
             sequence: 0,
             previous: Digest::ZERO,
-            opened_at: job.open_record.opened_at,
+            opened_at,
             closed_at: Timestamp::from_ms(0),
             policy: job.policy.clone(),
             stages: job.route.stages().to_vec(),
@@ -73,6 +87,14 @@ impl Context {
             client_nonce: job.nonce.clone(),
             numeric_class: job.numeric_class.to_owned(),
             unsigned_stages: ending.unsigned_stages,
+            charter: job.open_record.charter,
+            software: SOFTWARE.to_owned(),
+            system_prompt_by: job.rendered.by,
+            template: job.rendered.template,
+            retained_until: Timestamp::from_ms(0),
+            first_token_ms: said.first_token_at.map_or(0, |first| since(first, opened_at)),
+            migrations: Vec::new(),
+            work: ending.work,
         };
         let receipt = self.ledger.close(receipt).await?;
         let bundle = Bundle {
@@ -93,6 +115,11 @@ impl Context {
         }
         Ok(bytes)
     }
+}
+
+/// Milliseconds from `opened` to `first`; never 0, which stands for no token.
+fn since(first: Timestamp, opened: Timestamp) -> u64 {
+    first.as_ms().saturating_sub(opened.as_ms()).max(1)
 }
 
 /// The cause that goes into the receipt: only errors carry one.

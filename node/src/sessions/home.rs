@@ -5,6 +5,8 @@ mod drafter;
 mod driver;
 mod error;
 mod prefixes;
+mod prompt;
+mod stages;
 
 use std::{
     sync::Arc,
@@ -15,12 +17,12 @@ use bytes::Bytes;
 use comity_protocol::{
     block::BlockRange,
     commitment::Salt,
-    id::{Digest, PrefixTag, SessionId},
+    id::{Digest, PeerKey, PrefixTag, SessionId},
     limits::SESSION_LIFE_MAX,
     policy::{Country, Policy},
     prefix::{PrefixKey, Scope},
     receipt::{OpenRecord, Sampling},
-    request::{ChatMessage, ClientEvent, Generate, Prompt, StageInfo, Started},
+    request::{ClientEvent, Generate, Started},
     route::{Route, RouteRequest, plan_in_one_class},
     sampler::Sampler,
     session::{Open, home::Request},
@@ -33,7 +35,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument as _, info_span};
 
-use self::driver::Driver;
+use self::{
+    driver::Driver,
+    prompt::{Rendered, tokenize},
+};
 use super::Context;
 use crate::model::{HomeModel, NUMERIC_CLASSES};
 
@@ -64,23 +69,28 @@ pub(super) struct Job {
     pub(super) open_record: OpenRecord,
     pub(super) jurisdiction: Country,
     pub(super) prompt_tokens: u32,
+    pub(super) rendered: Rendered,
+    /// Who asked; none for whoever holds the node's own token, or this process.
+    pub(super) client: Option<PeerKey>,
     pub(super) arrived: Instant,
 }
 
 impl Context {
-    /// Takes a prompt and starts answering it.
+    /// Takes a prompt of `client`, if it has a key of its own, and starts answering it.
     ///
     /// # Errors
     /// [`GenerateError`] before anything of the prompt leaves this node.
     pub async fn generate(
         self: &Arc<Self>,
         generate: Generate,
+        client: Option<PeerKey>,
     ) -> Result<Generation, GenerateError> {
         let arrived = Instant::now();
         let slot = self.slots.clone().try_acquire_owned().map_err(|_| GenerateError::Overloaded)?;
         let (digest, model) = self.home_model(&generate.model)?;
         let sampler = Sampler::new(&generate.sampling)?;
         let policy = self.policy(&generate.policy, generate.rules.as_deref())?;
+        let rendered = Rendered::of(&generate.prompt, &model.manifest);
         let prompt = tokenize(model.clone(), generate.prompt).await?;
         let max_tokens = generate.sampling.max_tokens;
         let positions_max = positions(&model, prompt.len(), max_tokens)?;
@@ -103,24 +113,28 @@ impl Context {
             prefix: prefix.unwrap_or_default(),
         };
         let signed = self.ledger.key().sign(Domain::OPEN, &self.charter, &open)?;
-        let stages = self.stage_infos(&route).await;
+        let members = self.members(&route).await?;
+        let institution = home.institution;
         let started = Started {
             session,
             prompt_tokens: u32::try_from(prompt.len()).unwrap_or(u32::MAX),
-            stages,
+            stages: stages::infos(&route, &members),
             manifest: digest,
         };
+        let expected = stages::expected(&route, &members, &model.manifest);
         let job = Job {
             digest,
             sampling: generate.sampling,
             jurisdiction: home.jurisdiction,
-            open_record: open_record(&open, home.institution, now),
+            open_record: open_record(&open, institution.clone(), self.charter, now),
             policy,
             route,
             numeric_class,
             salt,
             nonce: generate.nonce,
             prompt_tokens: started.prompt_tokens,
+            rendered,
+            client,
             arrived,
             model: model.clone(),
         };
@@ -135,6 +149,8 @@ impl Context {
             row_bytes: model.manifest.hidden_bytes(),
             drafts: model.drafts,
             prefix_key,
+            institution,
+            expected,
         };
         Ok(self.start(job, request, started, slot))
     }
@@ -232,40 +248,6 @@ impl Context {
             None => Ok(policy),
         }
     }
-
-    async fn stage_infos(&self, route: &Route) -> Vec<StageInfo> {
-        let mut infos = Vec::with_capacity(route.stages().len());
-        for stage in route.stages() {
-            let Some(member) = self.directory.member(stage.peer).await else { continue };
-            infos.push(StageInfo {
-                institution: member.institution,
-                peer: stage.peer,
-                jurisdiction: member.jurisdiction.to_string(),
-                blocks: stage.blocks,
-            });
-        }
-        infos
-    }
-}
-
-/// Tokenizes off the async threads: megabytes of text take a while.
-async fn tokenize(model: HomeModel, prompt: Prompt) -> Result<Vec<u32>, GenerateError> {
-    let tokens = tokio::task::spawn_blocking(move || match prompt {
-        Prompt::Raw(text) => model.tokenizer.encode_prompt(&text),
-        Prompt::Chat(messages) => {
-            let message = |message: ChatMessage| comity_shard::ChatMessage {
-                role: message.role,
-                content: message.content,
-            };
-            let messages: Vec<_> = messages.into_iter().map(message).collect();
-            model.tokenizer.encode_chat(&messages)
-        }
-    });
-    let tokens = tokens.await.map_err(|_| GenerateError::Shutdown)??;
-    if tokens.is_empty() {
-        return Err(GenerateError::EmptyPrompt);
-    }
-    Ok(tokens)
 }
 
 /// Positions prompt and answer may take: the answer is cut to what the context leaves.
@@ -285,7 +267,7 @@ fn random() -> Result<(SessionId, Salt), GenerateError> {
     Ok((SessionId(session), Salt::new(salt)))
 }
 
-fn open_record(open: &Open, institution: String, now: Timestamp) -> OpenRecord {
+fn open_record(open: &Open, institution: String, charter: Digest, now: Timestamp) -> OpenRecord {
     OpenRecord {
         session: open.session,
         institution,
@@ -294,5 +276,6 @@ fn open_record(open: &Open, institution: String, now: Timestamp) -> OpenRecord {
         sequence: 0,
         previous: Digest::ZERO,
         opened_at: now,
+        charter,
     }
 }

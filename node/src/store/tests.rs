@@ -24,6 +24,7 @@ async fn append(log: &Log, session: u8) -> Digest {
             sequence,
             previous,
             opened_at: Timestamp::from_ms(1),
+            charter: Digest::ZERO,
         };
         let key = NodeKey::from_seed(&[1; 32]);
         let signed = key.sign(Domain::OPEN_RECORD, &Digest::ZERO, &record).unwrap();

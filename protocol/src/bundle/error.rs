@@ -150,6 +150,32 @@ pub enum Fault {
         /// When enough witnesses had seen the receipt, if they have.
         witnessed_at: Option<Timestamp>,
     },
+    /// The receipt names another charter than the one in force.
+    #[error("not the charter in force when the request was taken")]
+    CharterVersion,
+    /// The template rendered is not the model's.
+    #[error("not the model's chat template")]
+    Template,
+    /// A system prompt is shown that nobody is said to have sent.
+    #[error("the receipt says that the client sent none")]
+    SystemPrompt,
+    /// The record is kept for no time that can be.
+    #[error("{until} is before the request ended at {closed}, or too long after it")]
+    Retention {
+        /// Until when home says it keeps the record.
+        until: Timestamp,
+        /// When the request ended.
+        closed: Timestamp,
+    },
+    /// The first token came when it cannot have.
+    #[error("{0} ms to the first token do not fit the number of tokens or the end of the request")]
+    FirstToken(u64),
+    /// Blocks moved amid the session: this is not understood yet.
+    #[error("migrations cannot be verified")]
+    Migration,
+    /// What a stage says it computed contradicts its positions, the manifest or what home counted.
+    #[error("contradicts {0}")]
+    Work(&'static str),
     /// The opening does not open the receipt's commitment.
     #[error("does not open the receipt's commitment")]
     Commitment,
@@ -198,6 +224,13 @@ impl Fault {
             Self::Log(LogProofError::Witness { .. }) => "E_WITNESS_TIME",
             Self::Log(_) => "E_CHECKPOINT",
             Self::Revoked { .. } => "E_REVOKED",
+            Self::CharterVersion => "E_CHARTER_VERSION",
+            Self::Template => "E_TEMPLATE",
+            Self::SystemPrompt => "E_SYSTEM_PROMPT",
+            Self::Retention { .. } => "E_RETENTION",
+            Self::FirstToken(_) => "E_FIRST_TOKEN",
+            Self::Migration => "E_MIGRATION",
+            Self::Work(_) => "E_WORK",
             Self::Commitment => "E_COMMITMENT",
         }
     }

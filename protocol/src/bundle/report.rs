@@ -5,19 +5,20 @@ use crate::{
     id::{Digest, PeerKey, SessionId},
     manifest::Manifest,
     policy::Country,
-    receipt::FinishReason,
+    receipt::{FinishReason, SystemPrompt},
     refusal::Cause,
     time::Timestamp,
 };
 
 /// What holds of every bundle that verifies.
-const VERIFIED: [&str; 7] = [
+const VERIFIED: [&str; 8] = [
     "every signature, under the charter with this genesis hash",
     "home and every stage were on their institution's roster, with role and jurisdiction",
     "the policy is the charter's or stricter, and admits home and every stage",
     "the stages cover every block once, and their digests belong to the model's manifest",
     "each stage received what the one before it sent, position by position",
     "home recorded the request before it answered, and countersigned the stages",
+    "each stage was asked for the work it signed, and home owes it",
     "times are in order, as far as clocks may differ",
 ];
 
@@ -57,6 +58,10 @@ pub struct StagePlace {
     pub cached: u32,
     /// Whether its receipt covers all positions.
     pub signed: bool,
+    /// Rows it computed, drafts that were taken back included.
+    pub computed: u64,
+    /// Parameters one row passes through there; 0 if it signed no receipt.
+    pub parameters: u64,
 }
 
 /// What a verified bundle says.
@@ -102,8 +107,20 @@ pub struct Report {
     pub cause: Option<Cause>,
     /// Filters that were applied, as home says.
     pub filters: Vec<String>,
+    /// Name and version of home's program, as home says.
+    pub software: String,
+    /// Who put a system prompt before the conversation, as home says.
+    pub system_prompt_by: SystemPrompt,
+    /// The client's system messages, joined by line feeds, if the bundle opened them.
+    pub system_prompt: Option<String>,
+    /// Until when home keeps the record, as it says.
+    pub retained_until: Timestamp,
+    /// From taking the request to the first token, milliseconds; 0 if there is none.
+    pub first_token_ms: u64,
     /// Whether the bundle opened its commitments: the body in it is the one signed.
     pub opened: bool,
+    /// Key of the client who asked, if the bundle opened it and the client has one.
+    pub client: Option<PeerKey>,
     /// Key that countersigned the receipt. That it is the client's is for the reader to know.
     pub acknowledged_by: Option<PeerKey>,
 }
@@ -115,13 +132,18 @@ impl Report {
         let mut verified = VERIFIED.to_vec();
         if self.opened {
             verified.push("prompt, answer, text and sampling parameters are those committed to");
+            verified.push("system prompt and client are those committed to");
         }
         if self.witnessed {
             verified
                 .push("the receipt is in home's log, as witnesses of other institutions saw it");
         }
-        if self.acknowledged_by.is_some() {
-            verified.push("a client countersigned this receipt");
+        match self.acknowledged_by {
+            Some(key) if self.client == Some(key) => {
+                verified.push("the client who asked countersigned this receipt");
+            }
+            Some(_) => verified.push("a client countersigned this receipt"),
+            None => {}
         }
         verified
     }

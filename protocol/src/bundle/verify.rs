@@ -2,9 +2,11 @@
 //! its own time.
 
 mod body;
+mod claims;
 mod log;
 mod records;
 mod stages;
+mod work;
 
 use std::collections::BTreeSet;
 
@@ -39,8 +41,9 @@ struct Context<'a> {
 /// Verifies the bytes of a bundle against the hash of the genesis charter the reader trusts.
 ///
 /// The order is fixed, and the first fault is returned: format, charter, receipt, model, route,
-/// rosters, home, policy, open record, body, stages with countersignatures and boundaries, order of
-/// records, acknowledgement, log, revocations.
+/// rosters, home, policy, open record, home's other claims, body, stages with countersignatures,
+/// boundaries and work, order of records, acknowledgement, log,
+/// revocations.
 ///
 /// # Errors
 /// [`VerifyError`] with a stable code and the path of the first field at fault.
@@ -156,6 +159,7 @@ impl Context<'_> {
         let home = self.home()?;
         self.policy(&home)?;
         let open = self.open_record()?;
+        self.claims()?;
         self.body()?;
         let stages = self.stages()?;
         self.involved(&home, &stages)?;
@@ -164,7 +168,8 @@ impl Context<'_> {
         let logged = self.logged()?;
         self.revocations(&home, &stages, logged.as_ref())?;
         let receipt = &self.receipt;
-        let opened = self.bundle.opening.is_some();
+        let opening = self.bundle.opening.as_ref();
+        let opened = opening.is_some();
         let stages: Vec<_> = stages.into_iter().map(|stage| stage.place).collect();
         let signed = stages.iter().all(|stage| stage.signed);
         Ok(Report {
@@ -187,7 +192,13 @@ impl Context<'_> {
             finish_reason: receipt.finish_reason,
             cause: receipt.cause,
             filters: receipt.filters.clone(),
+            software: receipt.software.clone(),
+            system_prompt_by: receipt.system_prompt_by,
+            system_prompt: opening.map(|opening| opening.system_prompt.clone()),
+            retained_until: receipt.retained_until,
+            first_token_ms: receipt.first_token_ms,
             opened,
+            client: opening.and_then(|opening| opening.client),
             acknowledged_by,
         })
     }
@@ -267,6 +278,7 @@ impl Context<'_> {
             ("receipt.manifest", open.manifest != receipt.manifest),
             ("receipt.policy", open.policy != receipt.policy.digest()),
             ("receipt.opened_at", open.opened_at != receipt.opened_at),
+            ("receipt.charter", open.charter != receipt.charter),
         ];
         if let Some((field, _)) = mismatches.iter().find(|(_, differs)| *differs) {
             return Err(Fault::Differs("the open record").at(*field));

@@ -9,6 +9,7 @@ mod tests;
 
 use std::{collections::VecDeque, time::Duration};
 
+pub use self::receipts::Expected;
 use self::{
     feed::{Feed, Window},
     receipts::Receipts,
@@ -18,7 +19,7 @@ use crate::{
     commitment::Chain,
     id::{Digest, PrefixTag, SessionId},
     prefix::{self, PrefixKey},
-    receipt::FinishReason,
+    receipt::{FinishReason, Work},
     refusal::{Cause, Refusal},
     route::RouteStage,
     sampler::Sampler,
@@ -54,6 +55,10 @@ pub struct Request {
     pub drafts: Drafts,
     /// Names the pages that stages may keep; without it they keep nothing.
     pub prefix_key: Option<PrefixKey>,
+    /// Home's institution.
+    pub institution: String,
+    /// What each stage's receipts must say of it, in stage order.
+    pub expected: Vec<Expected>,
 }
 
 /// What happened at home.
@@ -158,6 +163,8 @@ pub struct Ending {
     pub output: Vec<u32>,
     /// The latest valid receipt of each stage that signed one, in stage order.
     pub receipts: Vec<Signed>,
+    /// What each of these receipts is for.
+    pub work: Vec<Work>,
     /// Stages whose last span no receipt covers, ascending.
     pub unsigned_stages: Vec<u32>,
     /// First positions that the stages had not to compute.
@@ -333,12 +340,14 @@ impl Home {
         self.phase = Phase::Ended;
         let unsigned_stages = self.receipts.unsigned_stages(self.settled());
         let output = self.tokens.split_off(self.prompt_tokens);
+        let (work, receipts) = self.receipts.take();
         outputs.push(Output::Ended(Box::new(Ending {
             reason,
             refusal,
             prompt: std::mem::take(&mut self.tokens),
             output,
-            receipts: self.receipts.take(),
+            receipts,
+            work,
             unsigned_stages,
             cached: self.cached,
             kept: std::mem::take(&mut self.kept),

@@ -80,9 +80,10 @@ pub enum Output {
         /// Hidden states received.
         hidden: Hidden,
     },
-    /// Set `sequence` and `signed_at`, make the record durable, sign, then [`Input::Signed`].
+    /// Set `sequence`, `previous` and `signed_at`, make the record durable, sign, then
+    /// [`Input::Signed`].
     Sign {
-        /// The receipt but for those two fields.
+        /// The receipt but for those fields.
         draft: Box<StageReceipt>,
         /// Whether it is the session's last.
         last: bool,
@@ -118,6 +119,8 @@ pub struct Stage {
     accepted: u32,
     /// Positions the latest receipt covers.
     signed_positions: u32,
+    /// Rows computed for this session, drafts that were taken back included.
+    computed: u64,
     /// Partial receipts, ours and those passing by, that the next outgoing step takes along.
     receipts: Vec<Signed>,
     started: Timestamp,
@@ -131,6 +134,10 @@ struct Identity {
     jurisdiction: Country,
     scope: Scope,
     shard: Digest,
+    /// Parameters one row passes through in the blocks run.
+    parameters: u64,
+    /// Home's institution.
+    home_institution: String,
 }
 
 #[derive(Debug)]

@@ -56,6 +56,7 @@ pub(super) fn manifest() -> Manifest {
         tokenizer: Digest([4; 32]),
         chat_template: Digest([5; 32]),
         config: Digest([6; 32]),
+        active_parameters: vec![100; 4],
     }
 }
 

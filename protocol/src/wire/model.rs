@@ -24,6 +24,7 @@ impl From<&Manifest> for pb::Manifest {
             tokenizer: bytes(&manifest.tokenizer.0),
             chat_template: bytes(&manifest.chat_template.0),
             config: bytes(&manifest.config.0),
+            active_parameters: manifest.active_parameters.clone(),
         }
     }
 }
@@ -49,6 +50,7 @@ impl TryFrom<pb::Manifest> for Manifest {
             tokenizer: id(&pb.tokenizer, "manifest.tokenizer")?,
             chat_template: id(&pb.chat_template, "manifest.chat_template")?,
             config: id(&pb.config, "manifest.config")?,
+            active_parameters: pb.active_parameters,
         }
         .check()
     }

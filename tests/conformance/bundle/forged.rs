@@ -4,8 +4,9 @@ use comity_protocol::{
     block::BlockRange,
     bundle::Bundle,
     id::{Digest, SessionId},
+    limits::{COMPUTED_MAX, RETENTION_MAX},
     policy::Policy,
-    receipt::{FinishReason, OpenRecord, Receipt, StageReceipt},
+    receipt::{FinishReason, Migration, OpenRecord, Receipt, StageReceipt, SystemPrompt},
     refusal::Cause,
     roster::Role,
     signed::Domain,
@@ -17,16 +18,38 @@ use crate::story::{Story, country, key, later, manifest, node, stranger};
 
 type Change<T> = fn(&mut T);
 
+fn migration() -> Migration {
+    let (from, to) = (node(1).public(), node(3).public());
+    Migration { position: 5, stage: 1, from, to, cause: Cause::PeerLost }
+}
+
 /// Changes to the receipt, and what the verifier must name. Those a receipt alone cannot betray are
 /// betrayed by the client's countersignature.
-const RECEIPT: [(&str, Change<Receipt>, &str); 30] = [
+const RECEIPT: [(&str, Change<Receipt>, &str); 47] = [
+    ("E_MISMATCH", |r| r.charter = Digest::ZERO, "receipt.charter"),
+    ("E_MISMATCH", |r| r.software = "other/1".into(), "acknowledgement.receipt"),
+    ("E_FORMAT", |r| r.software = "x".repeat(65), "receipt.software"),
+    ("E_FORMAT", |r| r.software = String::new(), "receipt.software"),
+    ("E_COMMITMENT", |r| r.commitments.system_prompt = Digest::ZERO, "opening.system_prompt"),
+    ("E_COMMITMENT", |r| r.commitments.client = Digest::ZERO, "opening.client"),
+    ("E_SYSTEM_PROMPT", |r| r.system_prompt_by = SystemPrompt::Template, "opening.system_prompt"),
+    ("E_FORMAT", |r| r.system_prompt_by = SystemPrompt::None, "receipt.template"),
+    ("E_TEMPLATE", |r| r.template = Some(Digest::ZERO), "receipt.template"),
+    ("E_FORMAT", |r| r.template = None, "receipt.template"),
+    ("E_RETENTION", |r| r.retained_until = later(103), "receipt.retained_until"),
+    ("E_RETENTION", |r| r.retained_until = later(105) + RETENTION_MAX, "receipt.retained_until"),
+    ("E_FIRST_TOKEN", |r| r.first_token_ms = 0, "receipt.first_token_ms"),
+    ("E_FIRST_TOKEN", |r| r.first_token_ms = 4_001, "receipt.first_token_ms"),
+    ("E_MISMATCH", |r| r.first_token_ms = 4_000, "acknowledgement.receipt"),
+    ("E_MIGRATION", |r| r.migrations = vec![migration()], "receipt.migrations"),
+    ("E_FORMAT", |r| r.migrations = vec![migration(); 65], "receipt.migrations"),
     ("E_MISMATCH", |r| r.session = SessionId([1; 16]), "receipt.session"),
     ("E_MISMATCH", |r| r.institution = "brava".into(), "receipt.institution"),
     ("E_MISMATCH", |r| r.jurisdiction = country("DE"), "receipt.jurisdiction"),
     ("E_MISMATCH", |r| r.manifest = Digest::ZERO, "receipt.manifest"),
     ("E_MISMATCH", |r| r.open_record = Digest::ZERO, "receipt.open_record"),
     ("E_SEQUENCE", |r| r.sequence = 7, "receipt.sequence"),
-    ("E_SEQUENCE", |r| r.sequence = 8, "stage_receipts[0].sequence"),
+    ("E_SEQUENCE", |r| r.sequence = 8, "receipt.sequence"),
     ("E_SEQUENCE", |r| r.sequence = 10, "receipt.previous"),
     ("E_FORMAT", |r| r.sequence = 0, "receipt.sequence"),
     ("E_SEQUENCE", |r| r.previous = Digest::ZERO, "receipt.previous"),
@@ -52,10 +75,16 @@ const RECEIPT: [(&str, Change<Receipt>, &str); 30] = [
     ("E_FORMAT", |r| r.cause = Some(Cause::Bug), "receipt.cause"),
 ];
 
-const RECEIPT_LISTS: [(&str, Change<Receipt>, &str); 8] = [
+const RECEIPT_LISTS: [(&str, Change<Receipt>, &str); 14] = [
+    ("E_FORMAT", |r| r.work.truncate(2), "receipt.work"),
+    ("E_FORMAT", |r| r.work.swap(0, 1), "receipt.work"),
+    ("E_WORK", |r| r.work[1].computed += 1, "receipt.work[1]"),
+    ("E_WORK", |r| r.work[1].parameters += 1, "receipt.work[1]"),
+    ("E_WORK", |r| r.work[1].institution = "costa".into(), "receipt.work[1]"),
+    ("E_WORK", |r| r.work[2].stage = 3, "receipt.work[2]"),
     ("E_MISMATCH", |r| r.filters = vec!["words".into()], "acknowledgement.receipt"),
     ("E_COUNTERSIGN", |r| r.stage_receipts[1] = Digest::ZERO, "receipt.stage_receipts[1]"),
-    ("E_COUNTERSIGN", |r| r.stage_receipts.truncate(2), "receipt.stage_receipts[2]"),
+    ("E_FORMAT", |r| r.stage_receipts.truncate(2), "receipt.work"),
     ("E_COUNTERSIGN", |r| r.stage_receipts.swap(0, 1), "receipt.stage_receipts[0]"),
     ("E_MISMATCH", |r| r.client_nonce = b"other".to_vec().into(), "acknowledgement.receipt"),
     ("E_MISMATCH", |r| r.numeric_class = "cuda".into(), "stage_receipts[0].numeric_class"),
@@ -64,7 +93,16 @@ const RECEIPT_LISTS: [(&str, Change<Receipt>, &str); 8] = [
 ];
 
 /// Changes to the second stage's receipt.
-const STAGE: [(&str, Change<StageReceipt>, &str); 19] = [
+const STAGE: [(&str, Change<StageReceipt>, &str); 28] = [
+    ("E_MISMATCH", |s| s.home = node(1).public(), "home"),
+    ("E_MISMATCH", |s| s.home_institution = "brava".into(), "home_institution"),
+    ("E_FORMAT", |s| s.home_institution = String::new(), "home_institution"),
+    ("E_WORK", |s| s.computed = 2, "computed"),
+    ("E_WORK", |s| s.computed = 6, "computed"),
+    ("E_FORMAT", |s| s.computed = COMPUTED_MAX + 1, "computed"),
+    ("E_WORK", |s| s.parameters += 1, "parameters"),
+    ("E_FORMAT", |s| s.parameters = 0, "parameters"),
+    ("E_SEQUENCE", |s| s.previous = Digest::ZERO, "previous"),
     ("E_MISMATCH", |s| s.session = SessionId([1; 16]), "session"),
     ("E_MISMATCH", |s| s.institution = "alba".into(), "institution"),
     ("E_MISMATCH", |s| s.jurisdiction = country("US"), "jurisdiction"),
@@ -144,7 +182,11 @@ fn a_stage_receipt_changed_after_home_countersigned_is_refused() {
         forged.stages[1] = stage;
         let mut bundle = forged.bundle();
         bundle.stage_receipts[1] = story.sign(&node(1), Domain::STAGE_RECEIPT, &forged.stages[1]);
-        let receipt = forged.linked(&bundle.open_record, &bundle.stage_receipts);
+        let mut receipt = forged.linked(&bundle.open_record, &bundle.stage_receipts);
+        if code != "E_WORK" {
+            // Home cannot write down such work, or need not.
+            receipt.work = story.linked(&bundle.open_record, &bundle.stage_receipts).work;
+        }
         bundle.receipt = story.sign(&node(0), Domain::RECEIPT, &receipt);
         bundle.acknowledgement = None;
         assert_eq!(fault(&bundle), (code, format!("stage_receipts[1].{field}")));
@@ -156,7 +198,7 @@ fn a_stage_receipt_changed_after_home_countersigned_is_refused() {
         let mut bundle = story.bundle();
         let mut stage = story.stages[2].clone();
         change(&mut stage);
-        bundle.stage_receipts[2] = story.sign_stage(&stage);
+        bundle.stage_receipts[2] = story.sign_stage(&stage, &bundle.open_record);
         assert_eq!(fault(&bundle), ("E_COUNTERSIGN", "receipt.stage_receipts[2]".into()));
     }
 }
@@ -179,7 +221,8 @@ fn a_stage_receipt_signed_by_another_is_refused() {
 #[test]
 fn an_open_record_that_home_signs_anew_is_refused() {
     let story = Story::new();
-    let changes: [Change<OpenRecord>; 6] = [
+    let changes: [Change<OpenRecord>; 7] = [
+        |o| o.charter = Digest::ZERO,
         |o| o.session = SessionId([1; 16]),
         |o| o.institution = "brava".into(),
         |o| o.manifest = Digest::ZERO,
@@ -201,6 +244,33 @@ fn an_open_record_that_home_signs_anew_is_refused() {
         let mut story = Story::new();
         (story.open.sequence, story.open.previous) = (sequence, previous);
         assert_eq!(fault(&story.bundle()), ("E_SEQUENCE", "open_record.previous".into()));
+    }
+}
+
+#[test]
+fn a_request_taken_under_another_charter_than_the_one_in_force_is_refused() {
+    let mut story = Story::new();
+    (story.open.charter, story.receipt.charter) = (Digest::ZERO, Digest::ZERO);
+    assert_eq!(fault(&story.bundle()), ("E_CHARTER_VERSION", "receipt.charter".into()));
+}
+
+#[test]
+fn a_record_of_home_that_skips_another_is_refused() {
+    // Home's own stage receipt stands between its two other records.
+    let story = Story::new();
+    let changes: [(Change<StageReceipt>, &str); 3] = [
+        (|s| s.previous = Digest::of(b"other"), "stage_receipts[0].previous"),
+        (|s| s.sequence = 7, "stage_receipts[0].sequence"),
+        (|s| s.sequence = 9, "stage_receipts[0].previous"),
+    ];
+    for (change, field) in changes {
+        let mut bundle = story.bundle();
+        let mut stage = StageReceipt::decode(&bundle.stage_receipts[0].payload).unwrap();
+        change(&mut stage);
+        bundle.stage_receipts[0] = story.sign(&node(0), Domain::STAGE_RECEIPT, &stage);
+        let receipt = story.linked(&bundle.open_record, &bundle.stage_receipts);
+        bundle.receipt = story.sign(&node(0), Domain::RECEIPT, &receipt);
+        assert_eq!(fault(&bundle), ("E_SEQUENCE", field.to_owned()));
     }
 }
 
@@ -254,7 +324,10 @@ fn another_model_or_manifest_is_refused() {
 #[test]
 fn an_opening_or_acknowledgement_changed_is_refused() {
     let story = Story::new();
-    let changes: [(Change<Story>, &str); 5] = [
+    let changes: [(Change<Story>, &str); 8] = [
+        (|s| s.opening.system_prompt.clear(), "opening.system_prompt"),
+        (|s| s.opening.client = None, "opening.client"),
+        (|s| s.opening.client = Some(stranger()), "opening.client"),
         (|s| s.opening.prompt[0] += 1, "opening.prompt"),
         (|s| s.opening.output.push(9), "opening.output"),
         (|s| s.opening.text.push('!'), "opening.text"),

@@ -124,6 +124,7 @@ fn an_empty_answer_covers_the_prompt() {
         story.opening = Opening { output: Vec::new(), text: String::new(), ..story.opening };
         story.receipt.commitments = story.opening.commitments();
         (story.receipt.finish_reason, story.receipt.output_tokens) = (FinishReason::Stop, 0);
+        story.receipt.first_token_ms = 0;
         story.stages.iter_mut().for_each(|stage| stage.positions = positions);
         assert_eq!(verify(&story.bundle().encode(), &super::genesis()).is_ok(), fits);
     }

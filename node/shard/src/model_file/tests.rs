@@ -95,6 +95,19 @@ fn each_digest_follows_what_it_covers_and_nothing_else() {
 }
 
 #[test]
+fn a_manifest_counts_the_parameters_of_each_block() {
+    let (_folder, file) = open(&fixture::llama(1, Precision::Mixed).unwrap());
+    let file = file.unwrap();
+    let config = file.config();
+    let (hidden, inner) = (u64::from(config.hidden_size), u64::from(config.feed_forward_size));
+    let (query, kv) = (config.query_size() as u64, config.kv_size() as u64);
+    let rope = file.header().tensor(super::ROPE_FACTORS).map_or(0, |factors| factors.dims[0]);
+    let block = 2 * hidden + 2 * hidden * query + 2 * hidden * kv + 3 * hidden * inner + rope;
+    let manifest = file.manifest().unwrap();
+    assert_eq!(manifest.active_parameters, vec![block; config.block_count as usize]);
+}
+
+#[test]
 fn a_tied_head_covers_the_embedding() {
     let bytes = fixture::gemma3(1, Precision::Mixed).unwrap();
     let (_folder, file) = open(&bytes);

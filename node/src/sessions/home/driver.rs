@@ -13,6 +13,7 @@ use comity_protocol::{
     },
     signed::Signed,
     tensor::Hidden,
+    time::Timestamp,
 };
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
@@ -29,6 +30,7 @@ use crate::{
     sessions::{
         EVENT_CAPACITY, Return, SEND_TIMEOUT,
         answer::Answer,
+        bundle::Said,
         link::{Link, LinkError, LinkReceiver, LinkSender, Message},
         stage::sleep_until,
     },
@@ -62,6 +64,8 @@ pub(super) struct Driver {
     cancel: CancellationToken,
     started: Option<Started>,
     first_token: Option<Instant>,
+    /// The same moment on the clock of receipts.
+    first_token_at: Option<Timestamp>,
     last_token: Option<Instant>,
 }
 
@@ -103,6 +107,7 @@ impl Driver {
             cancel,
             started: None,
             first_token: None,
+            first_token_at: None,
             last_token: None,
         }
     }
@@ -294,7 +299,9 @@ impl Driver {
 
     async fn token(&mut self, id: u32, position: u32) -> Option<Input> {
         let now = Instant::now();
-        self.first_token.get_or_insert(now);
+        if self.first_token.is_none() {
+            (self.first_token, self.first_token_at) = (Some(now), Some(self.context.clock.now()));
+        }
         self.last_token = Some(now);
         let text = self.answer.push(id);
         self.tell(ClientEvent::Token(Token { id, text, position })).await;
@@ -357,7 +364,8 @@ impl Driver {
         };
         let Ok(open_record) = open_record else { return Bytes::new() };
         let text = self.answer.text().to_owned();
-        match self.context.bundle(&self.job, ending, text, open_record).await {
+        let said = Said { text, first_token_at: self.first_token_at };
+        match self.context.bundle(&self.job, ending, said, open_record).await {
             Ok(bundle) => bundle,
             Err(error) => {
                 error!(%error, "no receipt for this session");

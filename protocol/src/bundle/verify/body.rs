@@ -5,7 +5,7 @@ use crate::{
     bundle::{Fault, Signer, VerifyError},
     id::PeerKey,
     limits::CLOCK_SKEW_MAX,
-    receipt::Acknowledgement,
+    receipt::{Acknowledgement, SystemPrompt},
     signed::Domain,
 };
 
@@ -19,12 +19,18 @@ impl Context<'_> {
             ("opening.prompt", got.prompt == signed.prompt),
             ("opening.output", got.output == signed.output),
             ("opening.text", got.text == signed.text),
+            ("opening.system_prompt", got.system_prompt == signed.system_prompt),
+            ("opening.client", got.client == signed.client),
         ];
         if commitments.iter().all(|(_, opens)| !opens) {
             return Err(Fault::Commitment.at("opening.salt"));
         }
         if let Some((field, _)) = commitments.iter().find(|(_, opens)| !opens) {
             return Err(Fault::Commitment.at(*field));
+        }
+        let sent = self.receipt.system_prompt_by == SystemPrompt::Client;
+        if !sent && !opening.system_prompt.is_empty() {
+            return Err(Fault::SystemPrompt.at("opening.system_prompt"));
         }
         if opening.prompt.len() != self.receipt.prompt_tokens as usize {
             return Err(Fault::Differs("the opening").at("receipt.prompt_tokens"));

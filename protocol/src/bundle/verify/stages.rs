@@ -18,6 +18,22 @@ pub(super) struct Stage {
     pub(super) receipt: Option<(usize, StageReceipt)>,
 }
 
+impl Stage {
+    fn new(place: Place, route: &RouteStage, receipt: Option<(usize, StageReceipt)>) -> Self {
+        let said = receipt.as_ref().map(|(_, said)| said);
+        let place = StagePlace {
+            place,
+            blocks: route.blocks,
+            positions: said.map_or(0, |said| said.positions),
+            cached: said.map_or(0, |said| said.cached),
+            signed: false,
+            computed: said.map_or(0, |said| said.computed),
+            parameters: said.map_or(0, |said| said.parameters),
+        };
+        Self { place, receipt }
+    }
+}
+
 impl Context<'_> {
     /// Every stage of the route, in order, with its receipt if there is one.
     pub(super) fn stages(&self) -> Result<Vec<Stage>, VerifyError> {
@@ -33,10 +49,7 @@ impl Context<'_> {
                 .next_if(|(_, signed)| signed.signer == route.peer || !unsigned)
                 .map(|(index, _)| self.stage_receipt(index, number, route, &place))
                 .transpose()?;
-            let span = receipt.as_ref().map(|(_, receipt)| (receipt.positions, receipt.cached));
-            let ((positions, cached), blocks) = (span.unwrap_or_default(), route.blocks);
-            let place = StagePlace { place, blocks, positions, cached, signed: false };
-            stages.push(Stage { place, receipt });
+            stages.push(Stage::new(place, route, receipt));
         }
         if let Some((index, _)) = receipts.next() {
             return Err(Fault::Countersign.at(format!("stage_receipts[{index}]")));
@@ -44,6 +57,7 @@ impl Context<'_> {
         self.countersignatures()?;
         self.mark_signed(&mut stages)?;
         boundaries(&stages)?;
+        self.work(&stages)?;
         Ok(stages)
     }
 
@@ -72,6 +86,8 @@ impl Context<'_> {
             ("manifest", "the receipt", got.manifest != home.manifest),
             ("shard", "the manifest", Some(got.shard) != self.manifest.shard_digest(route.blocks)),
             ("numeric_class", "the receipt", got.numeric_class != home.numeric_class),
+            ("home", "the receipt's signer", got.home != self.bundle.receipt.signer),
+            ("home_institution", "the receipt", got.home_institution != home.institution),
         ];
         if let Some((field, other, _)) = mismatches.iter().find(|(.., differs)| *differs) {
             return Err(Fault::Differs(other).at(format!("{path}.{field}")));

@@ -176,6 +176,7 @@ impl Home {
                 // far guesses had run ahead.
                 let positions = if reason.is_whole() { self.drawn } else { self.settled() };
                 self.sent.truncate(positions);
+                self.receipts.closed(positions);
                 self.phase = Phase::Closing(reason);
                 self.due = now + STEP_TIMEOUT;
                 let key = self.request.prefix_key.as_ref();

@@ -226,6 +226,7 @@ impl Home {
         }
         self.feed.unwritten += 1;
         let (positions, accepted) = (end - start, end.min(self.known()));
+        self.receipts.sent(positions, accepted);
         let step = Step { start, positions, returned, accepted, receipts: Vec::new() };
         outputs.push(Output::First(Frame::Step(step), Some(hidden)));
         Ok(())

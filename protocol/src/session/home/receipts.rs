@@ -1,14 +1,25 @@
 //! The stage receipts home gathers, and whether they fit what it sent. Not their countersigning.
 
+use std::collections::BTreeSet;
+
 use super::Request;
 use crate::{
     commitment::Chain,
-    id::{Digest, SessionId},
-    receipt::StageReceipt,
+    id::{Digest, PeerKey, SessionId},
+    receipt::{StageReceipt, Work, is_due},
     refusal::{Cause, Refusal},
     route::RouteStage,
     signed::{Domain, Signed},
 };
+
+/// What the receipts of one stage must say of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Its institution.
+    pub institution: String,
+    /// Parameters one row passes through in its blocks.
+    pub parameters: u64,
+}
 
 /// The latest valid receipt of each stage.
 #[derive(Debug)]
@@ -17,9 +28,18 @@ pub(super) struct Receipts {
     charter: Digest,
     manifest: Digest,
     numeric_class: String,
+    home: PeerKey,
+    institution: String,
     stages: Vec<RouteStage>,
+    expected: Vec<Expected>,
     /// First positions that no stage computes.
     cached: u32,
+    /// Rows sent round the ring.
+    computed: u64,
+    /// Positions that the latest partial receipt asked for by a step will cover.
+    due: u32,
+    /// Where stages sign: positions, and rows computed by then.
+    marks: BTreeSet<(u32, u64)>,
     latest: Vec<Option<(StageReceipt, Signed)>>,
 }
 
@@ -31,8 +51,14 @@ impl Receipts {
             charter: request.charter,
             manifest: open.manifest,
             numeric_class: open.numeric_class.clone(),
+            home: request.signed.signer,
+            institution: request.institution.clone(),
             stages: open.stages.clone(),
+            expected: request.expected.clone(),
             cached: 0,
+            computed: 0,
+            due: 0,
+            marks: BTreeSet::new(),
             latest: vec![None; open.stages.len()],
         }
     }
@@ -40,6 +66,20 @@ impl Receipts {
     /// Sets the first positions that no stage computes, as receipts must say.
     pub(super) const fn expect_cached(&mut self, cached: u32) {
         self.cached = cached;
+    }
+
+    /// A step of `rows` rows leaves, with positions `[0, accepted)` final.
+    pub(super) fn sent(&mut self, rows: u32, accepted: u32) {
+        self.computed += u64::from(rows);
+        if is_due(self.due, accepted) {
+            self.due = accepted;
+            self.marks.insert((accepted, self.computed));
+        }
+    }
+
+    /// The session is to close at `positions`; nothing is sent any more.
+    pub(super) fn closed(&mut self, positions: u32) {
+        self.marks.insert((positions, self.computed));
     }
 
     /// Takes one receipt if its stage signed it for this session and for no more than the `settled`
@@ -57,18 +97,27 @@ impl Receipts {
         let receipt: StageReceipt =
             signed.open(Domain::STAGE_RECEIPT, &self.charter).map_err(|error| refuse(&error))?;
         let fits = receipt.session == self.session
+            && (receipt.home, &receipt.home_institution) == (self.home, &self.institution)
             && receipt.stage == stage
             && receipt.blocks == self.stages[index].blocks
             && receipt.manifest == self.manifest
             && receipt.numeric_class == self.numeric_class;
         if !fits {
-            return Err(refuse(&"names another session, range, model or class"));
+            return Err(refuse(&"names another session, home, range, model or class"));
+        }
+        let StageReceipt { institution, parameters, .. } = &receipt;
+        let said = Expected { institution: institution.clone(), parameters: *parameters };
+        if self.expected.get(index) != Some(&said) {
+            return Err(refuse(&"names another institution or other parameters than its own"));
         }
         if receipt.positions > settled {
             return Err(refuse(&"covers positions that are not final"));
         }
         if receipt.cached != self.cached.min(receipt.positions) {
             return Err(refuse(&"claims other positions as computed than were sent"));
+        }
+        if !self.marks.contains(&(receipt.positions, receipt.computed)) {
+            return Err(refuse(&"claims other work than was sent"));
         }
         let newer = self.latest[index].as_ref().is_none_or(|(old, _)| {
             receipt.positions >= old.positions && receipt.sequence > old.sequence
@@ -88,6 +137,9 @@ impl Receipts {
             if receipt.positions != sent.positions() {
                 return Err(refuse("stage receipt: covers other positions than were sent"));
             }
+            if receipt.computed != self.computed {
+                return Err(refuse("stage receipt: claims other work than was sent"));
+            }
             if receipt.input != boundary {
                 return Err(refuse("stage receipt: input differs from what was sent to it"));
             }
@@ -105,10 +157,10 @@ impl Receipts {
         stages.filter(|(_, latest)| !reaches(latest)).map(|(stage, _)| stage).collect()
     }
 
-    /// The receipts, in stage order.
-    pub(super) fn take(&mut self) -> Vec<Signed> {
-        let latest = std::mem::take(&mut self.latest);
-        latest.into_iter().flatten().map(|(_, signed)| signed).collect()
+    /// The receipts and what they are for, in stage order.
+    pub(super) fn take(&mut self) -> (Vec<Work>, Vec<Signed>) {
+        let latest = std::mem::take(&mut self.latest).into_iter().flatten();
+        latest.map(|(receipt, signed)| (Work::of(&receipt), signed)).unzip()
     }
 
     fn count(&self) -> u32 {

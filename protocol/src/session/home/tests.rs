@@ -2,6 +2,7 @@
 
 mod prefixes;
 mod windows;
+mod work;
 
 use super::*;
 use crate::{
@@ -30,6 +31,10 @@ fn request(open: Open, prompt: Vec<u32>, max_tokens: u32) -> Request {
         row_bytes: rows(1, 0.0).row_bytes(),
         drafts: Drafts::default(),
         prefix_key: None,
+        institution: "inst-0".into(),
+        expected: ["inst-1", "inst-2"]
+            .map(|institution| Expected { institution: institution.into(), parameters: 200 })
+            .into(),
     }
 }
 
@@ -168,6 +173,11 @@ fn receipts(home: &Home, broken: Option<u32>) -> Vec<Signed> {
                 started_at: NOW,
                 signed_at: NOW,
                 cached: 0,
+                home: key(0).public(),
+                home_institution: "inst-0".into(),
+                computed: home.sent.positions().into(),
+                previous: Digest::ZERO,
+                parameters: 200,
             };
             let seed = u8::try_from(stage + 1).unwrap();
             key(seed).sign(Domain::STAGE_RECEIPT, &CHARTER, &receipt).unwrap()

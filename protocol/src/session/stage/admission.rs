@@ -85,19 +85,25 @@ impl Stage {
         if cached != positions(pages) || pages > open.prefix.len() || cached >= open.positions_max {
             return Err(refuse(Cause::Violation, "open: no such prefix"));
         }
-        let me = permit(&open, &signed, index, serving.manifest.block_count, admission)?;
-        let shard = serving
-            .manifest
-            .shard_digest(stage.blocks)
-            .ok_or_else(|| refuse(Cause::NotServed, "blocks past the model's last"))?;
+        let (home, me) = permit(&open, &signed, index, serving.manifest.block_count, admission)?;
+        let past = || refuse(Cause::NotServed, "blocks past the model's last");
+        let shard = serving.manifest.shard_digest(stage.blocks).ok_or_else(past)?;
+        let parameters = serving.manifest.parameters(stage.blocks).ok_or_else(past)?;
         let blocks = stage.blocks;
         let scope = Scope { home: signed.signer, policy: open.policy.digest(), blocks };
         let prefix = open.prefix[..pages].to_vec();
         outputs.push(Output::OpenShard { scope, positions_max: open.positions_max, prefix });
-        let (institution, jurisdiction) = (me.institution, me.jurisdiction);
+        let identity = Identity {
+            institution: me.institution,
+            jurisdiction: me.jurisdiction,
+            scope,
+            shard,
+            parameters,
+            home_institution: home.institution,
+        };
         Ok(Self {
             index,
-            identity: Identity { institution, jurisdiction, scope, shard },
+            identity,
             row_bytes: serving.manifest.hidden_bytes(),
             phase: Phase::Opening,
             pending: std::collections::VecDeque::new(),
@@ -106,6 +112,7 @@ impl Stage {
             begun: None,
             accepted: 0,
             signed_positions: 0,
+            computed: 0,
             receipts: Vec::new(),
             started: now,
             active: now,
@@ -141,14 +148,14 @@ fn serving<'a>(open: &Open, blocks: BlockRange, admission: &Admission<'a>) -> Op
     })
 }
 
-/// Checks membership and policy of home and of every stage; returns who this node is.
+/// Checks membership and policy of home and of every stage; returns who home and this node are.
 fn permit(
     open: &Open,
     signed: &Signed,
     index: u32,
     block_count: u32,
     admission: &Admission<'_>,
-) -> Result<Member, Refusal> {
+) -> Result<(Member, Member), Refusal> {
     let known = |peer: &PeerKey, role: Role| {
         let member = (admission.member)(peer)
             .ok_or_else(|| format!("{} is on no valid roster", peer.short()))?;
@@ -173,5 +180,6 @@ fn permit(
             me = Some(member);
         }
     }
-    me.ok_or_else(|| Refusal::new(Cause::Bug, index, "open: lost the own place"))
+    let me = me.ok_or_else(|| Refusal::new(Cause::Bug, index, "open: lost the own place"))?;
+    Ok((home, me))
 }

@@ -2,10 +2,10 @@
 
 use super::{Cause, Close, Frame, Hidden, Output, Phase, Stage, Step, Timestamp};
 use crate::{
-    id::PrefixTag,
-    limits::{RECEIPT_INTERVAL, STAGES_MAX},
+    id::{Digest, PrefixTag},
+    limits::STAGES_MAX,
     prefix::{self, RowDigests, whole_pages},
-    receipt::StageReceipt,
+    receipt::{StageReceipt, is_due},
     refusal::Refusal,
     session::stage::PENDING_STEPS_MAX,
     signed::Signed,
@@ -73,7 +73,8 @@ impl Stage {
             return Err(self.refuse(Cause::NotFinite, "computed values"));
         }
         self.output.append(step.start, hidden.bytes(), self.row_bytes);
-        if self.signed_positions / RECEIPT_INTERVAL < step.accepted / RECEIPT_INTERVAL {
+        self.computed += u64::from(step.positions);
+        if is_due(self.signed_positions, step.accepted) {
             outputs.push(self.sign(now, step.accepted, false));
         }
         self.forward(&step, hidden, outputs);
@@ -155,6 +156,11 @@ impl Stage {
             started_at: self.started,
             signed_at: now,
             cached: self.begun.unwrap_or(positions).min(positions),
+            home: self.signed.signer,
+            home_institution: self.identity.home_institution.clone(),
+            computed: self.computed,
+            previous: Digest::ZERO,
+            parameters: self.identity.parameters,
         };
         Output::Sign { draft: Box::new(draft), last }
     }

@@ -1,6 +1,7 @@
 //! Admission, order and refusals at a stage.
 
 mod prefixes;
+mod work;
 
 use super::*;
 use crate::{

@@ -4,7 +4,7 @@ use crate::{
     bundle::Bundle,
     commitment::Salt,
     limits::{BUNDLE_BYTES_MAX, CHARTERS_MAX, INSTITUTIONS_MAX, PAYLOAD_BYTES_MAX, STAGES_MAX},
-    receipt::Opening,
+    receipt::{NO_CLIENT, Opening},
     signed::Signed,
     wire::{DecodeError, bytes, id, list, pb, required, wire},
 };
@@ -59,6 +59,8 @@ impl From<&Opening> for pb::Opening {
             output: opening.output.clone(),
             text: opening.text.clone(),
             sampling: Some((&opening.sampling).into()),
+            system_prompt: opening.system_prompt.clone(),
+            client: bytes(&opening.client.unwrap_or(NO_CLIENT).0),
         }
     }
 }
@@ -73,6 +75,8 @@ impl TryFrom<pb::Opening> for Opening {
             output: pb.output,
             text: pb.text,
             sampling: required(pb.sampling, "opening.sampling")?.try_into()?,
+            system_prompt: pb.system_prompt,
+            client: Some(id(&pb.client, "opening.client")?).filter(|key| *key != NO_CLIENT),
         })
     }
 }

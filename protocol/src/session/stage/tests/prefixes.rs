@@ -73,6 +73,7 @@ fn a_prefix_taken_over_is_committed_to_like_one_computed() {
     run(&mut stage, PAGE, 5, 3.0);
     let (rest, pages, kept) = closed(&mut stage, PAGE + 5);
     assert_eq!((rest.cached, pages, &kept), (PAGE, 1, &digests(PAGE, 1.0)));
+    assert_eq!((all.computed, rest.computed), (u64::from(PAGE) + 5, 5));
     assert_eq!((rest.input, rest.output), (all.input, all.output));
 }
 
