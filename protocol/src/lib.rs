@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, draws randomness, spawns or does IO: time and randomness are
 //! arguments, effects are returned to the caller.
 
+pub mod account;
 pub mod announcement;
 pub mod block;
 pub mod bundle;

@@ -179,4 +179,4 @@ pub struct Acknowledgement {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

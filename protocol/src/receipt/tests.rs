@@ -7,10 +7,10 @@ use crate::{
     signed::{Domain, NodeKey, Signed, SignedError},
 };
 
-const CHARTER: Digest = Digest([9; 32]);
-const NOW: Timestamp = Timestamp::from_ms(1_800_000_000_000);
+pub(crate) const CHARTER: Digest = Digest([9; 32]);
+pub(crate) const NOW: Timestamp = Timestamp::from_ms(1_800_000_000_000);
 
-fn key(seed: u8) -> NodeKey {
+pub(crate) fn key(seed: u8) -> NodeKey {
     NodeKey::from_seed(&[seed; 32])
 }
 
@@ -19,7 +19,7 @@ fn blocks() -> BlockRange {
 }
 
 /// The receipt of stage 1 of a session whose home is node 0.
-fn stage_receipt() -> StageReceipt {
+pub(crate) fn stage_receipt() -> StageReceipt {
     StageReceipt {
         session: SessionId([7; 16]),
         institution: "inst-1".into(),
@@ -49,7 +49,7 @@ fn signed(receipt: &StageReceipt) -> Signed {
 }
 
 /// Home's receipt that lists `listed`, of the one stage.
-fn receipt(listed: &[&Signed]) -> Receipt {
+pub(crate) fn receipt(listed: &[&Signed]) -> Receipt {
     let digest = Digest::ZERO;
     Receipt {
         session: SessionId([7; 16]),
