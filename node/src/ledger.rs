@@ -1,17 +1,26 @@
 //! Signs this node's records: each gets its place in the log, is signed, and is durable before
 //! anyone sees it. Not the log's file.
 
+mod countersign;
+
+use std::{io, sync::Arc};
+
 use comity_protocol::{
     id::{Digest, PeerKey},
     limits::RETENTION_DEFAULT,
-    receipt::{OpenRecord, Receipt, StageReceipt},
+    receipt::{AbortRecord, OpenRecord, Receipt, StageReceipt},
     signed::{Domain, NodeKey, Signed},
+    time::Timestamp,
     wire::Wire,
 };
+pub use countersign::{GiveError, TakeError};
+use tokio::sync::Mutex;
+use tracing::warn;
 
 use crate::{
     clock::Clock,
     log::{AppendError, Log, RECORD_BYTES_MAX},
+    store::{Store, StoreError},
 };
 
 /// Handle to the signer. Cheap to clone.
@@ -21,6 +30,8 @@ pub struct Ledger {
     charter: Digest,
     log: Log,
     clock: Clock,
+    /// Held while a countersignature is looked up and recorded.
+    countersigning: Arc<Mutex<()>>,
 }
 
 /// Why a record was not signed.
@@ -34,11 +45,23 @@ pub enum LedgerError {
     TooLong,
 }
 
+/// Why requests that were left open are not recorded as such.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AbortError {
+    /// They could not be found.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The record was not made.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
 impl Ledger {
     /// A signer with `key` under `charter`, recording in `log`.
     #[must_use]
-    pub const fn new(key: NodeKey, charter: Digest, log: Log, clock: Clock) -> Self {
-        Self { key, charter, log, clock }
+    pub fn new(key: NodeKey, charter: Digest, log: Log, clock: Clock) -> Self {
+        Self { key, charter, log, clock, countersigning: Arc::default() }
     }
 
     /// The key, for statements that are no records: openings and announcements.
@@ -63,6 +86,44 @@ impl Ledger {
             record
         })
         .await
+    }
+
+    /// Records that a request this node opened will never be closed, if it is the node's own.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn abort(&self, open: &Signed) -> Result<(), LedgerError> {
+        let Ok(OpenRecord { session, institution, .. }) =
+            open.open_from(Domain::OPEN_RECORD, &self.charter, &self.signer())
+        else {
+            warn!("an open record in the log is not this node's own under this charter");
+            return Ok(());
+        };
+        let open_record = open.payload_digest();
+        let record = move |sequence, previous, aborted_at| AbortRecord {
+            session,
+            institution,
+            open_record,
+            sequence,
+            previous,
+            aborted_at,
+        };
+        self.append(Domain::ABORT_RECORD, record).await?;
+        Ok(())
+    }
+
+    /// Records of every request that the node left open when it last ended that it will never be
+    /// closed; how many. Call it before serving: a request that runs is open too.
+    ///
+    /// # Errors
+    /// [`AbortError`]; those recorded by then are not recorded again.
+    pub async fn abort_left_open(&self, store: &Arc<Store>) -> Result<usize, AbortError> {
+        let left = in_store(store, Store::left_open).await?;
+        for open in &left {
+            self.abort(open).await?;
+        }
+        in_store(store, Store::catch_up).await?;
+        Ok(left.len())
     }
 
     /// Signs a stage's receipt.
@@ -96,7 +157,7 @@ impl Ledger {
     async fn append<T: Wire + Send + 'static>(
         &self,
         domain: Domain,
-        record: impl FnOnce(u64, Digest, comity_protocol::time::Timestamp) -> T + Send + 'static,
+        record: impl FnOnce(u64, Digest, Timestamp) -> T + Send + 'static,
     ) -> Result<Signed, LedgerError> {
         let (key, charter, clock) = (self.key.clone(), self.charter, self.clock);
         let (give, signed) = tokio::sync::oneshot::channel();
@@ -116,3 +177,15 @@ impl Ledger {
         signed.await.map_err(|_| LedgerError::TooLong)
     }
 }
+
+/// Asks the index, off the runtime's threads.
+async fn in_store<T: Send + 'static>(
+    store: &Arc<Store>,
+    ask: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let store = store.clone();
+    tokio::task::spawn_blocking(move || ask(&store)).await.map_err(io::Error::from)?
+}
+
+#[cfg(test)]
+mod tests;

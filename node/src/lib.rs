@@ -1,6 +1,7 @@
 //! The daemon: planes, sessions, storage and their lifetimes. Not what sessions decide
 //! (`comity-protocol`) nor how models run (`comity-shard`).
 
+pub mod accounts;
 pub mod cache;
 pub mod clock;
 pub mod commands;

@@ -31,7 +31,7 @@ use crate::{
     gateway::client::{self, Access, Token},
     governance::{Archive, ArchiveError},
     keys::{self, KeyError},
-    ledger::Ledger,
+    ledger::{AbortError, Ledger},
     log::{Log, OpenLogError, Record},
     model::{LoadModelError, ModelSpec, Models, NUMERIC_CLASSES},
     net::{
@@ -111,6 +111,9 @@ pub enum StartError {
     /// The index over the log.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The records of requests that were left open.
+    #[error(transparent)]
+    Abort(#[from] AbortError),
     /// A model.
     #[error(transparent)]
     Model(#[from] LoadModelError),
@@ -174,7 +177,11 @@ impl Node {
         let (log, _recovered) = Log::open(&setup.data_dir)?;
         let (folder, source) = (setup.data_dir.clone(), log.clone());
         let store = tokio::task::spawn_blocking(move || Store::open(&folder, source)).await??;
+        let store = Arc::new(store);
         let key = keys::load_or_create(&setup.data_dir.join(KEY_FILE))?;
+        let ledger = Ledger::new(key.clone(), charter, log.clone(), clock);
+        let aborted = ledger.abort_left_open(&store).await?;
+        info!(aborted, "requests that the last run left open");
         let token_file = setup.data_dir.join(TOKEN_FILE);
         let token = Token::new(&keys::load_or_create(&token_file)?.seed());
         let me = key.public();
@@ -210,7 +217,7 @@ impl Node {
             directory,
             data: data.clone(),
             executor,
-            ledger: Ledger::new(key, charter, log.clone(), clock),
+            ledger,
             serving: models.serving,
             homes: models.homes,
             prefixes: Prefixes::new().map_err(|error| StartError::Task(error.into()))?,
@@ -236,7 +243,6 @@ impl Node {
         }
         let client_address = clients.local_address();
         info!(peer = %me.short(), client = %client_address, "node started");
-        let store = Arc::new(store);
         Ok(Self { context, control_addresses, client_address, token_file, log, store, cancel })
     }
 

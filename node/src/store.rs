@@ -5,6 +5,8 @@
 //! log, so the index is used again only if the last end was clean, and opened where a panic is
 //! caught.
 
+mod keys;
+
 use std::{
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -13,8 +15,7 @@ use std::{
 
 use comity_protocol::{
     id::{Digest, SessionId},
-    receipt::{OpenRecord, Receipt, StageReceipt},
-    signed::{Domain, Signed},
+    signed::Signed,
     wire::Wire as _,
 };
 use tracing::{info, warn};
@@ -23,8 +24,8 @@ use crate::log::{Log, Record};
 
 /// Folder of the index, in the data folder.
 const INDEX_FOLDER: &str = "index";
-/// File in the index's folder that a clean end leaves and the next start takes away.
-const CLEAN_FILE: &str = "comity-clean";
+/// File in the index's folder that a clean end leaves and the next start takes away. Its number is that of the index's keys: what an older program left is built anew.
+const CLEAN_FILE: &str = "comity-clean-2";
 /// Memory for sled's cache, bytes; its own default is 1 GiB.
 const CACHE_BYTES: u64 = 32 << 20;
 /// Key under which the end of what is indexed is kept.
@@ -97,11 +98,7 @@ impl Store {
         let mut indexed = 0;
         for record in self.log.records(start)? {
             let record = record?;
-            let mut batch = sled::Batch::default();
-            let place = record.position.offset.to_be_bytes();
-            for key in keys(&record) {
-                batch.insert(key, &place);
-            }
+            let mut batch = keys::changes(&record, |payload| self.statement(payload))?;
             batch.insert(END_KEY, &record.next_offset.to_be_bytes());
             self.index.apply_batch(batch).map_err(|source| self.failed(source))?;
             indexed += 1;
@@ -114,12 +111,24 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn session(&self, session: &SessionId) -> Result<Vec<Record>, StoreError> {
-        let mut records = Vec::new();
-        for place in self.index.scan_prefix(session_prefix(session)).values() {
-            let place = place.map_err(|source| self.failed(source))?;
-            records.extend(self.read(&place)?);
-        }
-        Ok(records)
+        self.scan(&keys::session(session))
+    }
+
+    /// The open records of requests that were neither closed nor given up, as far as indexed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn left_open(&self) -> Result<Vec<Signed>, StoreError> {
+        self.statements(keys::LEFT_OPEN)
+    }
+
+    /// This node's stage receipts of other institutions' sessions that home has not countersigned:
+    /// the last of each session, as far as indexed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn uncountersigned(&self) -> Result<Vec<Signed>, StoreError> {
+        self.statements(keys::UNCOUNTERSIGNED)
     }
 
     /// The record whose payload has this digest.
@@ -127,7 +136,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn statement(&self, payload: &Digest) -> Result<Option<Record>, StoreError> {
-        let place = self.index.get(statement_key(payload)).map_err(|source| self.failed(source))?;
+        let place =
+            self.index.get(keys::statement(payload)).map_err(|source| self.failed(source))?;
         place.map_or(Ok(None), |place| self.read(&place))
     }
 
@@ -141,6 +151,22 @@ impl Store {
         drop(index);
         fs::write(path.join(CLEAN_FILE), [])?;
         Ok(())
+    }
+
+    fn statements(&self, prefix: &[u8]) -> Result<Vec<Signed>, StoreError> {
+        let records = self.scan(prefix)?;
+        // What is indexed as a statement was decoded once.
+        Ok(records.iter().filter_map(|record| Signed::decode(&record.bytes).ok()).collect())
+    }
+
+    /// The records under keys that begin so, in the order of the keys.
+    fn scan(&self, prefix: &[u8]) -> Result<Vec<Record>, StoreError> {
+        let mut records = Vec::new();
+        for place in self.index.scan_prefix(prefix).values() {
+            let place = place.map_err(|source| self.failed(source))?;
+            records.extend(self.read(&place)?);
+        }
+        Ok(records)
     }
 
     fn read(&self, place: &[u8]) -> Result<Option<Record>, StoreError> {
@@ -169,39 +195,6 @@ fn wipe(path: &Path) -> io::Result<()> {
 
 fn offset(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.try_into().ok()?))
-}
-
-fn session_prefix(session: &SessionId) -> Vec<u8> {
-    [&b"s"[..], &session.0].concat()
-}
-
-fn statement_key(payload: &Digest) -> Vec<u8> {
-    [&b"p"[..], &payload.0].concat()
-}
-
-/// Under what a record is found: its payload, and its session if it speaks of one.
-fn keys(record: &Record) -> Vec<Vec<u8>> {
-    let Ok(signed) = Signed::decode(&record.bytes) else { return Vec::new() };
-    let mut keys = vec![statement_key(&signed.payload_digest())];
-    if let Some(session) = session_of(&signed) {
-        // The place behind it keeps the log's order.
-        keys.push([&session_prefix(&session)[..], &record.position.offset.to_be_bytes()].concat());
-    }
-    keys
-}
-
-/// The session a record of our own log speaks of; its signature was made by this node.
-fn session_of(signed: &Signed) -> Option<SessionId> {
-    let payload = &signed.payload;
-    if signed.domain == Domain::OPEN_RECORD.as_str() {
-        OpenRecord::decode(payload).ok().map(|record| record.session)
-    } else if signed.domain == Domain::STAGE_RECEIPT.as_str() {
-        StageReceipt::decode(payload).ok().map(|receipt| receipt.session)
-    } else if signed.domain == Domain::RECEIPT.as_str() {
-        Receipt::decode(payload).ok().map(|receipt| receipt.session)
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]

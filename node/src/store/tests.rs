@@ -1,6 +1,10 @@
 //! The index, and its rebuilding from the log.
 
-use comity_protocol::{signed::NodeKey, time::Timestamp};
+use comity_protocol::{
+    receipt::OpenRecord,
+    signed::{Domain, NodeKey},
+    time::Timestamp,
+};
 
 use super::*;
 
