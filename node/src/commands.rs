@@ -3,6 +3,7 @@
 //! Exit codes are the same everywhere: 0 done, 1 a check or the command failed, 2 incomplete,
 //! 64 used wrongly. Answers go to standard output, everything else to standard error.
 
+pub mod account;
 pub mod answer;
 pub mod charter;
 pub mod chat;

@@ -196,6 +196,17 @@ impl Log {
     }
 }
 
+/// Reads the log in `folder` without taking the folder: a daemon may be writing it. Ends at the last
+/// whole record; the last few may be written and not synced yet.
+///
+/// # Errors
+/// Why the file cannot be opened.
+pub fn read(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<Record>>> {
+    let path = folder.join(RECORDS_FILE);
+    let end = fs::metadata(&path)?.len();
+    Records::open_to_last(&path, end)
+}
+
 fn lock(folder: &Path) -> Result<File, OpenLogError> {
     let path = folder.join(LOCK_FILE);
     let failed = |source| OpenLogError::Io { path: path.clone(), source };

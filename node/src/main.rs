@@ -4,8 +4,7 @@ use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use comity_node::commands::{
-    self, Outcome, charter, chat, demo, generate, invite, join, key, model, pull, roster, status,
-    up, verify,
+    self, Outcome, account, charter, chat, demo, generate, invite, join, key, model, pull, roster, status, up, verify,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -51,6 +50,9 @@ enum Command {
     Invite(invite::Args),
     /// Prepare to join a consortium from an invitation.
     Join(join::Args),
+    /// Show what institutions computed for each other, from a node's log.
+    #[command(subcommand)]
+    Account(account::Command),
     /// Check the proof of an answer, offline.
     Verify(verify::Args),
     /// Show the mesh as a node sees it.
@@ -93,6 +95,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Roster(command) => Box::pin(roster::run(command)).await?,
         Command::Invite(args) => Box::pin(invite::run(args)).await?,
         Command::Join(args) => Box::pin(join::run(args)).await?,
+        Command::Account(command) => Box::pin(account::run(command)).await?,
         Command::Verify(args) => Box::pin(verify::run(args)).await?,
         Command::Status(args) => Box::pin(status::run(args)).await?,
     })

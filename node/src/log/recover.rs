@@ -48,6 +48,8 @@ pub struct Records {
     frames: Frames,
     /// Digest of the record before; unknown at first when reading from the middle.
     digest: Option<Digest>,
+    /// Whether the file's end may be a frame that is being written.
+    growing: bool,
     failed: bool,
 }
 
@@ -55,14 +57,20 @@ impl Records {
     pub(super) fn open(path: &Path, offset: u64, end: u64) -> io::Result<Self> {
         let digest = (offset <= FIRST_OFFSET).then_some(Digest::ZERO);
         let frames = Frames::new(File::open(path)?, offset.max(FIRST_OFFSET), end)?;
-        Ok(Self { frames, digest, failed: false })
+        Ok(Self { frames, digest, growing: false, failed: false })
+    }
+
+    /// Like [`Self::open`] from the first record, but what is no whole frame ends it without error: it
+    /// may be being written.
+    pub(super) fn open_to_last(path: &Path, end: u64) -> io::Result<Self> {
+        Ok(Self { growing: true, ..Self::open(path, 0, end)? })
     }
 
     fn read(&mut self) -> io::Result<Option<Record>> {
         loop {
             let offset = self.frames.offset;
             let Some((header, bytes)) = self.frames.next()? else {
-                if self.frames.at_end() {
+                if self.growing || self.frames.at_end() {
                     return Ok(None);
                 }
                 return Err(damaged(offset));
