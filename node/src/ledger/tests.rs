@@ -93,6 +93,19 @@ async fn a_request_left_open_is_given_up_once() {
 }
 
 #[tokio::test]
+async fn a_request_that_was_closed_is_not_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Desk::open(folder.path());
+    desk.ledger.open(opening(1)).await.unwrap();
+    let said = countersign::draft(1, &desk, "inst", 1);
+    let signed = desk.ledger.sign_stage_receipt(said.clone()).await.unwrap();
+    desk.ledger.close(countersign::listing(1, &desk, &signed, &said)).await.unwrap();
+    desk.crash().await;
+    let desk = Desk::open(folder.path());
+    assert_eq!(desk.ledger.abort_left_open(&desk.store).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_crash_between_two_aborts_leaves_one_more_to_make() {
     let folder = tempfile::tempdir().unwrap();
     let desk = Desk::open(folder.path());

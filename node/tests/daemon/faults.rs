@@ -6,6 +6,8 @@ use comity_protocol::{
     receipt::{FinishReason, Sampling},
     refusal::Cause,
     request::{Generate, Prompt},
+    signed::{Domain, Signed},
+    wire::Wire as _,
 };
 
 use crate::consortium::{Consortium, Daemon};
@@ -84,4 +86,32 @@ async fn a_killed_stage_ends_its_answer_as_lost_and_is_chosen_no_more() {
     for daemon in [third, second, first] {
         assert_eq!(daemon.stop(), Some(0));
     }
+}
+
+/// How many records of `domain` are in the log of the consortium's first node.
+fn records(consortium: &Consortium, domain: Domain) -> usize {
+    let records = comity_node::log::read(&consortium.folder.path().join("m0/data")).unwrap();
+    let signed = records.map(|record| Signed::decode(&record.unwrap().bytes).unwrap());
+    signed.filter(|signed| signed.domain == domain.as_str()).count()
+}
+
+#[tokio::test]
+async fn a_request_that_home_died_in_is_given_up_once_when_home_is_back() {
+    let consortium = Consortium::found(1);
+    let mut home = consortium.start(0, &[]);
+    home.ask(&[]);
+    let client = home.client().await;
+    let mut generation = client.generate(request()).await.unwrap();
+    first_token(&mut generation).await;
+    home.process.kill().unwrap();
+    drop(home);
+    assert_eq!(records(&consortium, Domain::ABORT_RECORD), 0);
+    assert_eq!(records(&consortium, Domain::OPEN_RECORD), 2);
+    for _ in 0..2 {
+        // Before a node is ready to be asked.
+        let home = consortium.start(0, &[]);
+        assert_eq!(records(&consortium, Domain::ABORT_RECORD), 1);
+        assert_eq!(home.stop(), Some(0));
+    }
+    assert_eq!(records(&consortium, Domain::RECEIPT), 1);
 }

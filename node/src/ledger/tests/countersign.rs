@@ -18,7 +18,7 @@ fn blocks() -> BlockRange {
 }
 
 /// What the stage at `desk` signs for a session of the node at `home`.
-fn draft(session: u8, home: &Desk, institution: &str, computed: u64) -> StageReceipt {
+pub(super) fn draft(session: u8, home: &Desk, institution: &str, computed: u64) -> StageReceipt {
     StageReceipt {
         session: SessionId([session; 16]),
         institution: "inst-stage".into(),
@@ -44,7 +44,7 @@ fn draft(session: u8, home: &Desk, institution: &str, computed: u64) -> StageRec
 }
 
 /// Home's receipt that lists `signed`, for which it owes `work`.
-fn listing(session: u8, stage: &Desk, signed: &Signed, work: &StageReceipt) -> Receipt {
+pub(super) fn listing(session: u8, stage: &Desk, signed: &Signed, work: &StageReceipt) -> Receipt {
     let digest = Digest::ZERO;
     let commitments = Commitments {
         sampling: digest,
