@@ -201,7 +201,7 @@ impl Log {
 ///
 /// # Errors
 /// Why the file cannot be opened.
-pub fn read(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<Record>>> {
+pub fn read(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<Record>> + use<>> {
     let path = folder.join(RECORDS_FILE);
     let end = fs::metadata(&path)?.len();
     Records::open_to_last(&path, end)
