@@ -9,6 +9,7 @@ use std::{
 use comity_protocol::{
     charter::{Chain, CharterError, SignedChain, Suspensions},
     limits::CHAIN_BYTES_MAX,
+    signed::Signed,
     wire::{DecodeError, Wire as _},
 };
 use tracing::error;
@@ -40,6 +41,15 @@ pub enum ArchiveError {
         #[source]
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A file holds something else.
     #[error("{path} is no file of charters")]
     Decode {
@@ -64,28 +74,31 @@ pub enum ArchiveError {
 }
 
 impl Archive {
-    /// The archive in `folder`, and what is known: of `given` and what was kept, the newer.
+    /// The archive in `folder`, the newer of the charters `given` and those that were kept, and the
+    /// suspensions of both. What is newer is kept from now on.
     ///
     /// # Errors
     /// [`ArchiveError`].
     pub fn open(
         folder: &Path,
         given: &SignedChain,
-    ) -> Result<(Self, Chain, SignedChain), ArchiveError> {
+    ) -> Result<(Self, Chain, Vec<Signed>), ArchiveError> {
         let archive = Self { folder: folder.to_owned() };
         let mut chain = Chain::verify(&given.charters, None)?;
         let (kept, fork) = (archive.path(CHARTER_FILE), archive.path(FORK_FILE));
-        let mut known = given.clone();
-        for path in [kept, fork] {
-            let Some(charters) = load(&path)? else { continue };
-            match chain.merge(&charters.charters) {
-                // The chain keeps the proof of a fork, and says so when it is asked.
-                Ok(_) | Err(CharterError::Fork { .. }) => {}
-                Err(source) => return Err(ArchiveError::Kept { path, source }),
-            }
-            known.suspensions.extend(charters.suspensions);
+        let mut before = load(&kept)?.unwrap_or_default();
+        merge(&mut chain, kept.clone(), &before)?;
+        if let Some(proof) = load(&fork)? {
+            merge(&mut chain, fork, &proof)?;
         }
-        Ok((archive, chain, known))
+        let mut suspensions = given.suspensions.clone();
+        suspensions.extend(before.suspensions.iter().cloned());
+        if before.charters != chain.signed() {
+            before.charters = chain.signed().to_vec();
+            files::replace(&kept, &before.encode())
+                .map_err(|source| ArchiveError::Write { path: kept, source })?;
+        }
+        Ok((archive, chain, suspensions))
     }
 
     /// Keeps `chain` durably, and the proof of a fork if there is one.
@@ -107,6 +120,15 @@ impl Archive {
 
     fn path(&self, file: &str) -> PathBuf {
         self.folder.join(file)
+    }
+}
+
+/// Takes what a file has into `chain`.
+fn merge(chain: &mut Chain, path: PathBuf, file: &SignedChain) -> Result<(), ArchiveError> {
+    match chain.merge(&file.charters) {
+        // The chain keeps the proof of a fork, and says so when it is asked.
+        Ok(_) | Err(CharterError::Fork { .. }) => Ok(()),
+        Err(source) => Err(ArchiveError::Kept { path, source }),
     }
 }
 

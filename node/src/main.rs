@@ -4,7 +4,8 @@ use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use comity_node::commands::{
-    self, Outcome, account, charter, chat, demo, generate, invite, join, key, model, pull, roster, status, up, verify,
+    self, Outcome, account, charter, chat, demo, generate, invite, join, key, model, pull, roster,
+    status, up, verify,
 };
 use tracing_subscriber::EnvFilter;
 

@@ -179,6 +179,8 @@ impl Node {
         let store = tokio::task::spawn_blocking(move || Store::open(&folder, source)).await??;
         let store = Arc::new(store);
         let key = keys::load_or_create(&setup.data_dir.join(KEY_FILE))?;
+        let (archive, chain, known) = Archive::open(&setup.data_dir, &setup.charter)?;
+        let (charter, rules) = (chain.genesis(), chain.current().clone());
         let ledger = Ledger::new(key.clone(), charter, log.clone(), clock);
         let aborted = ledger.abort_left_open(&store).await?;
         info!(aborted, "requests that the last run left open");
@@ -186,11 +188,9 @@ impl Node {
         let token = Token::new(&keys::load_or_create(&token_file)?.seed());
         let me = key.public();
 
-        let (archive, chain, known) = Archive::open(&setup.data_dir, &setup.charter)?;
-        let (charter, rules) = (chain.genesis(), chain.current().clone());
         let directory = Directory::spawn((archive, chain), me, clock, &tasks, cancel.child_token());
         enlist(&directory, me, &setup.rosters, setup.institution).await?;
-        suspend(&directory, known.suspensions).await;
+        suspend(&directory, known).await;
         let models = load(setup.models, &rules).await?;
         let executor = Executor::spawn(models.loaded).map_err(StartError::Task)?;
 

@@ -45,6 +45,8 @@ pub async fn status(context: &Context) -> Value {
         "peer": context.me.to_string(),
         "consortium": context.directory.chain().current().name,
         "genesis": context.charter.to_string(),
+        "charter_version": context.directory.chain().current().version,
+        "governance": context.directory.check().await.err().map(|error| error.to_string()),
         "members": members,
         "models": models,
         "weight_bytes": usage.weight_bytes,

@@ -16,6 +16,7 @@ use std::{
 use bytes::Bytes;
 use comity_protocol::{
     block::BlockRange,
+    charter::Charter,
     commitment::Salt,
     id::{Digest, PeerKey, PrefixTag, SessionId},
     limits::SESSION_LIFE_MAX,
@@ -89,7 +90,9 @@ impl Context {
         let slot = self.slots.clone().try_acquire_owned().map_err(|_| GenerateError::Overloaded)?;
         let (digest, model) = self.home_model(&generate.model)?;
         let sampler = Sampler::new(&generate.sampling)?;
-        let policy = self.policy(&generate.policy, generate.rules.as_deref())?;
+        // One version for the whole request, whatever comes meanwhile.
+        let chain = self.directory.chain();
+        let policy = policy(chain.current(), &generate.policy, generate.rules.as_deref())?;
         let rendered = Rendered::of(&generate.prompt, &model.manifest);
         let prompt = tokenize(model.clone(), generate.prompt).await?;
         let max_tokens = generate.sampling.max_tokens;
@@ -126,7 +129,7 @@ impl Context {
             digest,
             sampling: generate.sampling,
             jurisdiction: home.jurisdiction,
-            open_record: open_record(&open, institution.clone(), self.charter, now),
+            open_record: open_record(&open, institution.clone(), chain.hash(), now),
             policy,
             route,
             numeric_class,
@@ -199,7 +202,14 @@ impl Context {
         for class in NUMERIC_CLASSES {
             offers.push((class, self.directory.candidates(digest, class).await));
         }
-        Ok(plan_in_one_class(&request, offers, |_, _| Duration::ZERO)?)
+        match plan_in_one_class(&request, offers, |_, _| Duration::ZERO) {
+            Ok(route) => Ok(route),
+            // Only one's own nodes were asked then; that others were not is what people must mend.
+            Err(error) => match self.directory.check().await {
+                Ok(()) => Err(error.into()),
+                Err(governance) => Err(governance.into()),
+            },
+        }
     }
 
     /// Names of the prompt's first pages, as far as stages may hold them. The last token is always
@@ -238,15 +248,15 @@ impl Context {
         let (digest, model) = found.ok_or_else(|| GenerateError::Model(name.to_owned()))?;
         Ok((*digest, model.clone()))
     }
+}
 
-    /// The charter's policy of this name, with the request's own rules on top.
-    fn policy(&self, name: &str, rules: Option<&Policy>) -> Result<Policy, GenerateError> {
-        let policy = self.directory.chain().current().policy(name);
-        let policy = policy.ok_or_else(|| GenerateError::Policy(name.to_owned()))?;
-        match rules {
-            Some(rules) => Ok(policy.restrict(rules)?),
-            None => Ok(policy),
-        }
+/// The charter's policy of this name, with the request's own rules on top.
+fn policy(charter: &Charter, name: &str, rules: Option<&Policy>) -> Result<Policy, GenerateError> {
+    let policy = charter.policy(name);
+    let policy = policy.ok_or_else(|| GenerateError::Policy(name.to_owned()))?;
+    match rules {
+        Some(rules) => Ok(policy.restrict(rules)?),
+        None => Ok(policy),
     }
 }
 

@@ -150,8 +150,8 @@ pub enum Fault {
         /// When enough witnesses had seen the receipt, if they have.
         witnessed_at: Option<Timestamp>,
     },
-    /// The receipt names another charter than the one in force.
-    #[error("not the charter in force when the request was taken")]
+    /// The receipt names a version of the charter that is not known.
+    #[error("no version of the charter that the bundle has")]
     CharterVersion,
     /// The template rendered is not the model's.
     #[error("not the model's chat template")]

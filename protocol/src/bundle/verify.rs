@@ -72,11 +72,13 @@ pub fn verify_knowing(bundle_bytes: &[u8], reader: Reader<'_>) -> Result<Report,
     let Reader { genesis, charters, now } = reader;
     let bundle = Bundle::decode(bundle_bytes).map_err(|error| Fault::Format(error).at("bundle"))?;
     let chain = chain(&bundle, genesis, charters)?;
-    let charter = chain.current().clone();
     let (domain, signed) = (Domain::RECEIPT, &bundle.receipt);
     let receipt: Receipt = signed
         .open(domain, genesis)
         .map_err(|error| Fault::signature(Signer::Home, error).at("receipt"))?;
+    // The version that home acted on: one that came later rules what came later.
+    let charter = chain.by_hash(&receipt.charter);
+    let charter = charter.ok_or_else(|| Fault::CharterVersion.at("receipt.charter"))?.clone();
     charter
         .check_time(receipt.opened_at)
         .map_err(|error| Fault::CharterTime(error).at("receipt.opened_at"))?;

@@ -176,5 +176,6 @@ fn manifest(block_count: u32) -> Manifest {
         tokenizer: digest,
         chat_template: digest,
         config: digest,
+        active_parameters: vec![1; block_count as usize],
     }
 }

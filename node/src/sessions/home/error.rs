@@ -1,8 +1,8 @@
 //! Why a prompt was not taken, and what the client is told.
 
 use comity_protocol::{
-    policy::RestrictError, refusal::Cause, request::Refused, route::RouteError,
-    sampler::SamplingError, signed::SignedError,
+    directory::GovernanceError, policy::RestrictError, refusal::Cause, request::Refused,
+    route::RouteError, sampler::SamplingError, signed::SignedError,
 };
 use comity_shard::EncodeError;
 
@@ -39,6 +39,9 @@ pub enum GenerateError {
     /// No route may or can serve it.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// Only nodes of this institution may be asked now, and they do not serve it.
+    #[error(transparent)]
+    Governance(#[from] GovernanceError),
     /// The opening could not be signed.
     #[error(transparent)]
     Sign(#[from] SignedError),
@@ -69,7 +72,7 @@ impl GenerateError {
                 Cause::Limit
             }
             Self::Route(_) => Cause::NotServed,
-            Self::NotAdmitted => Cause::Governance,
+            Self::NotAdmitted | Self::Governance(_) => Cause::Governance,
             Self::Overloaded => Cause::Overloaded,
             Self::Shutdown => Cause::Shutdown,
             Self::Sign(_) | Self::Random => Cause::Bug,

@@ -7,12 +7,9 @@ use crate::{
 };
 
 impl Context<'_> {
-    /// Charter, template, times and migrations, as home claims them.
+    /// Template, times and migrations, as home claims them.
     pub(super) fn claims(&self) -> Result<(), VerifyError> {
         let receipt = &self.receipt;
-        if receipt.charter != self.hash {
-            return Err(Fault::CharterVersion.at("receipt.charter"));
-        }
         if receipt.template.is_some_and(|digest| digest != self.manifest.chat_template) {
             return Err(Fault::Template.at("receipt.template"));
         }
