@@ -81,6 +81,8 @@ pub struct Opening {
     pub session: SessionId,
     /// Home's institution, whose share of the executor its steps count to.
     pub institution: String,
+    /// The institution's weight among others.
+    pub share: u32,
     /// Blocks it runs.
     pub blocks: BlockRange,
     /// Positions it may come to.

@@ -17,8 +17,13 @@ use comity_protocol::{
     block::BlockRange,
     charter::{Charter, SignedChain},
     id::{Digest, PeerKey, SessionId},
+    limits::QUOTA_WINDOW,
+    quota::Quotas,
+    receipt::StageReceipt,
     request::Generate,
-    signed::Signed,
+    signed::{Domain, Signed},
+    time::Timestamp,
+    wire::Wire as _,
 };
 use tokio::{sync::Semaphore, task::JoinError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -189,7 +194,8 @@ impl Node {
         let me = key.public();
 
         let directory = Directory::spawn((archive, chain), me, clock, &tasks, cancel.child_token());
-        enlist(&directory, me, &setup.rosters, setup.institution).await?;
+        let institution = enlist(&directory, me, &setup.rosters, setup.institution).await?;
+        let quotas = had_lately(log.clone(), clock.now()).await?;
         suspend(&directory, known).await;
         let models = load(setup.models, &rules).await?;
         let executor = Executor::spawn(models.loaded).map_err(StartError::Task)?;
@@ -212,6 +218,7 @@ impl Node {
 
         let context = Arc::new(Context {
             me,
+            institution,
             charter,
             clock,
             directory,
@@ -226,6 +233,7 @@ impl Node {
             slots: Arc::new(Semaphore::new(SESSIONS_MAX)),
             returns: Mutex::new(HashMap::new()),
             stages: Mutex::new(HashSet::new()),
+            quotas: Mutex::new(quotas),
         });
         let access = Access { keys: setup.client_keys, token: Some(token) };
         tasks.spawn(context.clone().serve(links));
@@ -387,13 +395,35 @@ impl Node {
     }
 }
 
-/// Takes in the rosters known at the start and checks that this node is on one of them.
+/// What institutions have had of this node within the last day, as its log has it.
+async fn had_lately(log: Log, now: Timestamp) -> Result<Quotas, StartError> {
+    let read = move || -> io::Result<Quotas> {
+        let mut quotas = Quotas::default();
+        for record in log.records(0)? {
+            let Ok(signed) = Signed::decode(&record?.bytes) else { continue };
+            if signed.domain != Domain::STAGE_RECEIPT.as_str() {
+                continue;
+            }
+            let Ok(receipt) = StageReceipt::decode(&signed.payload) else { continue };
+            if receipt.signed_at + QUOTA_WINDOW > now {
+                let work = u128::from(receipt.parameters) * u128::from(receipt.computed);
+                let StageReceipt { home_institution, session, signed_at, .. } = receipt;
+                quotas.record(signed_at, &home_institution, session, work);
+            }
+        }
+        Ok(quotas)
+    };
+    Ok(tokio::task::spawn_blocking(read).await?.map_err(StartError::Task)?)
+}
+
+/// Takes in the rosters known at the start, checks that this node is on one of them, and returns
+/// whose it is.
 async fn enlist(
     directory: &Directory,
     me: PeerKey,
     rosters: &[Signed],
     institution: Option<String>,
-) -> Result<(), StartError> {
+) -> Result<String, StartError> {
     for roster in rosters {
         let inserted = directory.insert_roster(roster.clone()).await;
         inserted.map_err(|error| StartError::Roster(error.to_string()))?;
@@ -401,7 +431,7 @@ async fn enlist(
     let member = directory.member(me).await.ok_or(StartError::NotListed(me))?;
     match institution.filter(|it| *it != member.institution) {
         Some(expected) => Err(StartError::Institution { expected, got: member.institution }),
-        None => Ok(()),
+        None => Ok(member.institution),
     }
 }
 

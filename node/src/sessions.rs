@@ -16,6 +16,7 @@ use std::{
 
 use comity_protocol::{
     id::{Digest, PeerKey, SessionId},
+    quota::{QuotaError, Quotas},
     refusal::{Cause, Refusal},
     session::{Frame, stage::Serving},
 };
@@ -51,6 +52,8 @@ pub const SESSIONS_MAX: usize = 512;
 pub struct Context {
     /// This node.
     pub me: PeerKey,
+    /// Id of its institution.
+    pub institution: String,
     /// Genesis hash of the charter.
     pub charter: Digest,
     /// Time.
@@ -81,6 +84,8 @@ pub struct Context {
     /// Sessions this node is a stage of, each once: whoever knows a session's id could else open it
     /// again and have its KV cache freed with the second. Held only for single set operations.
     pub stages: Mutex<HashSet<SessionId>>,
+    /// What institutions have had of this node lately. Held only for single additions and checks.
+    pub quotas: Mutex<Quotas>,
 }
 
 /// A session at home that waits for its last stage.
@@ -106,6 +111,24 @@ enum OpenLinkError {
 }
 
 impl Context {
+    /// Whether `institution` may have another session here; one's own always may.
+    fn check_quota(&self, institution: &str) -> Result<(), QuotaError> {
+        let (chain, now) = (self.directory.chain(), self.clock.now());
+        let quota = chain.current().institution(institution).map_or(0, |it| it.quota);
+        let own = self.institution == institution;
+        match self.quotas.lock() {
+            Ok(mut quotas) if !own => quotas.check(now, institution, quota),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts what a session has had in all.
+    fn count(&self, institution: &str, session: SessionId, work: u128) {
+        if let Ok(mut quotas) = self.quotas.lock() {
+            quotas.record(self.clock.now(), institution, session, work);
+        }
+    }
+
     /// Opens a link to `peer`: in memory to this node itself, else over QUIC.
     async fn open_link(self: &Arc<Self>, peer: PeerKey) -> Result<Link, OpenLinkError> {
         if peer == self.me {

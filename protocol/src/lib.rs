@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod microbatch;
 pub mod policy;
 pub mod prefix;
+pub mod quota;
 pub mod receipt;
 pub mod refusal;
 pub mod request;

@@ -67,6 +67,8 @@ pub const SUSPENSIONS_OF_ONE_MAX: usize = 8;
 pub const SUSPENSION_LIFE_MAX: Duration = Duration::from_secs(72 * 3_600);
 /// How long who signed a suspension cannot sign another, and who was suspended not be again.
 pub const SUSPENSION_REST: Duration = Duration::from_secs(7 * 86_400);
+/// How long work counts against an institution's quota.
+pub const QUOTA_WINDOW: Duration = Duration::from_secs(86_400);
 /// Largest weight of an institution where several share a stage.
 pub const SHARE_MAX: u32 = 1_000;
 /// Nodes of one institution.

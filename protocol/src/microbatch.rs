@@ -3,13 +3,13 @@
 //! A microbatch reads the weights once for all its positions, so steps of several sessions share it.
 //! Decode steps come first; what they leave of the budget goes to pieces of prefill steps, so that a
 //! decode step waits for one microbatch at most unless decode steps alone are more than fit. Shares
-//! are by positions: the institution that has had fewest comes next, and of its sessions the one
+//! are by positions: the institution that has had fewest for its weight comes next, and of its sessions the one
 //! that has, but a step that has begun is finished first: prompts that take turns at every piece all
 //! end late.
 
 use std::collections::BTreeMap;
 
-use crate::id::SessionId;
+use crate::{id::SessionId, limits::SHARE_MAX};
 
 /// Positions of one microbatch: what a decode step that has just come waits for. From about half
 /// as many on, a CPU's time is arithmetic and more positions gain nothing.
@@ -60,11 +60,20 @@ struct Waiting {
 }
 
 /// What an institution or session has had.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Share {
+    /// Positions; of an institution, times [`SHARE_MAX`] over its weight.
     positions: u64,
     /// Of an institution: positions its session chosen last had had.
     now: u64,
+    /// Of an institution: its weight among others.
+    weight: u32,
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self { positions: 0, now: 0, weight: 1 }
+    }
 }
 
 impl Microbatcher {
@@ -91,6 +100,13 @@ impl Microbatcher {
         let institution = institution.to_owned();
         self.waiting.push(Waiting { ticket, session, institution, done: 0, left: positions });
         ticket
+    }
+
+    /// Gives an institution a weight, 1 to [`SHARE_MAX`]: of what several wait for, it gets as many
+    /// times more. Without one it has 1.
+    pub fn set_share(&mut self, institution: &str, weight: u32) {
+        let share = self.institutions.entry(institution.to_owned()).or_default();
+        share.weight = weight.clamp(1, SHARE_MAX);
     }
 
     /// Takes out the steps of a session that ended, and forgets it.
@@ -160,7 +176,8 @@ impl Microbatcher {
         let institution = self.institutions.entry(step.institution.clone()).or_default();
         self.institutions_now = institution.positions;
         institution.now = session.positions;
-        institution.positions += u64::from(positions);
+        let (positions_had, weight) = (u64::from(positions), u64::from(institution.weight));
+        institution.positions += positions_had * u64::from(SHARE_MAX) / weight;
         session.positions += u64::from(positions);
         Piece { ticket, from, positions, last: step.left == 0 }
     }

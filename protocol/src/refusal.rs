@@ -76,6 +76,8 @@ causes! {
     Bug = 14, Bug, "bug";
     /// Storage failed; nothing more is accepted.
     Storage = 15, Unavailable, "storage";
+    /// The institution has had the work that the charter grants it for now.
+    Quota = 16, Unavailable, "quota";
 }
 
 impl Cause {

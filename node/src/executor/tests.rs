@@ -48,6 +48,7 @@ impl Bench {
         let opening = Opening {
             session: SessionId([id; 16]),
             institution: format!("institution {}", id % 2),
+            share: 1,
             blocks: BlockRange::new(0, fixture::BLOCKS).unwrap(),
             positions_max: fixture::CONTEXT,
             prefix,

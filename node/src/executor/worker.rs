@@ -174,12 +174,13 @@ impl Served {
     }
 
     fn open(&mut self, opening: Opening) -> Result<Vec<RowDigests>, PassError> {
-        let Opening { session, institution, blocks, positions_max, prefix } = opening;
+        let Opening { session, institution, share, blocks, positions_max, prefix } = opening;
         let shard = self.shard()?;
         shard.open_session_over(session, blocks, positions_max).map_err(open_error)?;
         let rows =
             prefix.map(|Prefix { scope, tags, now }| shard.take_over(now, &session, &scope, &tags));
         let rows = rows.unwrap_or_default();
+        self.batcher.set_share(&institution, share);
         self.institutions.insert(session, institution);
         Ok(rows)
     }

@@ -62,7 +62,9 @@ pub(super) async fn serve(context: Arc<Context>, upstream: Link, signed: Signed,
             Refusal::new(Cause::Violation, index, "open: the session is being served already")
         })?;
         let home = members.get(&machine.home()).map(|member| member.institution.clone());
-        Ok((machine, claim, home.unwrap_or_default()))
+        let home = home.unwrap_or_default();
+        context.check_quota(&home).map_err(|it| Refusal::new(Cause::Quota, index, it))?;
+        Ok((machine, claim, home))
     });
     match claimed {
         Ok((machine, claim, institution)) => {
@@ -102,6 +104,9 @@ impl Drop for Claim {
     fn drop(&mut self) {
         if let Ok(mut stages) = self.context.stages.lock() {
             stages.remove(&self.session);
+        }
+        if let Ok(mut quotas) = self.context.quotas.lock() {
+            quotas.close(&self.session);
         }
     }
 }
@@ -253,6 +258,8 @@ impl Driver {
                 Output::Compute { start, hidden } => self.compute(start, hidden).await,
                 Output::Sign { draft, last } => {
                     let (ledger, index) = (self.context.ledger.clone(), self.machine.index());
+                    let work = u128::from(draft.parameters) * u128::from(draft.computed);
+                    self.context.count(&self.institution, draft.session, work);
                     self.work.push(Box::pin(async move {
                         let receipt = ledger
                             .sign_stage_receipt(*draft)
@@ -276,9 +283,11 @@ impl Driver {
         let (session, institution) = (self.session(), self.institution.clone());
         let (index, now) = (self.machine.index(), self.context.clock.now());
         let (blocks, tags) = (scope.blocks, prefix);
+        let chain = self.context.directory.chain();
+        let share = chain.current().institution(&institution).map_or(1, |it| it.share);
         let prefix = (!tags.is_empty()).then_some(Prefix { scope, tags, now });
         self.work.push(Box::pin(async move {
-            let opening = Opening { session, institution, blocks, positions_max, prefix };
+            let opening = Opening { session, institution, share, blocks, positions_max, prefix };
             let result = executor.open(model, opening).await;
             Input::ShardOpened(
                 result.map_err(|error| Refusal::new(error.cause, index, error.detail)),

@@ -174,3 +174,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_institution_of_twice_the_weight_gets_twice_as_much() {
+    let mut batcher = Microbatcher::default();
+    batcher.set_share("north", 2);
+    let mut had = BTreeMap::from([("north", 0), ("south", 0)]);
+    let mut owner = BTreeMap::new();
+    for (id, institution) in [(1, "north"), (2, "south")] {
+        for _ in 0..40 {
+            owner.insert(batcher.push(institution, session(id), 200), institution);
+        }
+    }
+    for _ in 0..60 {
+        for piece in batcher.take() {
+            *had.get_mut(owner[&piece.ticket]).unwrap() += piece.positions;
+        }
+    }
+    let ratio = f64::from(had["north"]) / f64::from(had["south"]);
+    assert!((1.8..2.2).contains(&ratio), "{had:?}");
+}

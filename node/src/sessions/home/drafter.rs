@@ -37,7 +37,8 @@ impl Drafter {
         let blocks = BlockRange::new(0, model.manifest.block_count).ok().filter(|_| fits)?;
         let institution = job.open_record.institution.clone();
         let (session, positions_max) = (open.session, open.positions_max);
-        let opening = Opening { session, institution, blocks, positions_max, prefix: None };
+        let share = 1;
+        let opening = Opening { session, institution, share, blocks, positions_max, prefix: None };
         let (executor, sampler) = (context.executor.clone(), request.sampler.clone());
         Some(Self { executor, model, sampler, opening, opened: false, held: Vec::new() })
     }
