@@ -29,7 +29,7 @@ pub(crate) fn comity(arguments: &[&str]) -> Output {
 }
 
 /// Runs a command that must succeed with `--json`.
-fn comity_json(arguments: &[&str]) -> serde_json::Value {
+pub(crate) fn comity_json(arguments: &[&str]) -> serde_json::Value {
     let output = comity(arguments);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {errors}");
@@ -130,7 +130,11 @@ impl Consortium {
     }
 
     pub(crate) fn start(&self, member: u32, peers: &[String]) -> Daemon {
-        let config = self.configure(member, peers);
+        self.up(&self.configure(member, peers))
+    }
+
+    /// Starts the node of a configuration.
+    pub(crate) fn up(&self, config: &Path) -> Daemon {
         let mut process = Command::new(env!("CARGO_BIN_EXE_comity"))
             .args(["up", "--json", "--config", config.to_str().unwrap()])
             .stdout(Stdio::piped())
@@ -165,8 +169,18 @@ impl Daemon {
         self.ready[field].as_str().unwrap_or_else(|| panic!("no {field} in {}", self.ready))
     }
 
-    /// Asks this node; retries while blocks are missing, because nodes meet when they meet.
-    pub(crate) fn ask(&self, extra: &[&str]) -> serde_json::Value {
+    /// The mesh as this node sees it.
+    pub(crate) fn status(&self) -> serde_json::Value {
+        let (node, token) = (self.text("client"), self.text("token_file"));
+        comity_json(&["status", "--node", node, "--token", token, "--json"])
+    }
+
+    /// Asks this node once, for better or worse.
+    pub(crate) fn try_ask(&self) -> Output {
+        comity(&self.question(&[]))
+    }
+
+    fn question<'a>(&'a self, extra: &[&'a str]) -> Vec<&'a str> {
         let (node, token) = (self.text("client"), self.text("token_file"));
         let mut arguments = vec![
             "generate",
@@ -183,6 +197,12 @@ impl Daemon {
         ];
         arguments.extend(extra);
         arguments.push("the cat sat");
+        arguments
+    }
+
+    /// Asks this node; retries while blocks are missing, because nodes meet when they meet.
+    pub(crate) fn ask(&self, extra: &[&str]) -> serde_json::Value {
+        let arguments = self.question(extra);
         for _ in 0..200 {
             let output = comity(&arguments);
             if output.status.success() {

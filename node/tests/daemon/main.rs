@@ -4,6 +4,7 @@
 
 mod consortium;
 mod faults;
+mod governance;
 
 use std::{fs, process::Command};
 
