@@ -118,6 +118,21 @@ fn positions_follow_from_tokens_and_reason() {
 }
 
 #[test]
+fn stages_that_computed_fewer_rows_than_they_signed_are_refused_though_all_agree() {
+    // Of 7 positions 4 were kept from an earlier session.
+    for (computed, fits) in [(2, false), (3, true), (300, true)] {
+        let mut story = Story::new();
+        story.stages.iter_mut().for_each(|stage| stage.computed = computed);
+        let verified = verify(&story.bundle().encode(), &super::genesis());
+        assert_eq!(verified.is_ok(), fits, "{computed}: {verified:?}");
+        if let Err(error) = verified {
+            let got = (error.code(), error.field.as_str());
+            assert_eq!(got, ("E_WORK", "stage_receipts[0].computed"));
+        }
+    }
+}
+
+#[test]
 fn an_empty_answer_covers_the_prompt() {
     for (positions, fits) in [(4, false), (5, true), (6, false)] {
         let mut story = Story::new();
