@@ -171,7 +171,8 @@ impl Context {
         let driver = Driver::new(self.clone(), job, request, sender, cancel.clone());
         let span = info_span!("home", session = %started.session.short());
         let task = async move {
-            driver.run(started).await;
+            // On the heap: a driver holds its whole request.
+            Box::pin(driver.run(started)).await;
             drop(slot);
         };
         self.tasks.spawn(task.instrument(span));
