@@ -26,7 +26,7 @@ fn migration() -> Migration {
 /// Changes to the receipt, and what the verifier must name. Those a receipt alone cannot betray are
 /// betrayed by the client's countersignature.
 const RECEIPT: [(&str, Change<Receipt>, &str); 47] = [
-    ("E_MISMATCH", |r| r.charter = Digest::ZERO, "receipt.charter"),
+    ("E_CHARTER_VERSION", |r| r.charter = Digest::ZERO, "receipt.charter"),
     ("E_MISMATCH", |r| r.software = "other/1".into(), "acknowledgement.receipt"),
     ("E_FORMAT", |r| r.software = "x".repeat(65), "receipt.software"),
     ("E_FORMAT", |r| r.software = String::new(), "receipt.software"),
