@@ -212,10 +212,11 @@ impl Charter {
         self.institutions.get(index)
     }
 
-    /// The policy a request names; the empty name is the one that restricts nothing.
+    /// The policy a request names; the empty name and [`Policy::OPEN`] are the one that restricts
+    /// nothing.
     #[must_use]
     pub fn policy(&self, name: &str) -> Option<Policy> {
-        if name.is_empty() {
+        if name.is_empty() || name == Policy::OPEN {
             return Some(Policy::open(Policy::OPEN));
         }
         self.policies.iter().find(|policy| policy.name == name).cloned()

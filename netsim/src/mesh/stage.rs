@@ -4,6 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use comity_protocol::{
     id::Digest,
+    policy::Policy,
     prefix::{RowDigests, positions},
     receipt::StageReceipt,
     refusal::{Cause, Refusal},
@@ -138,6 +139,7 @@ impl StageNode {
             me: key(self.index + 1).public(),
             from: key(self.index).public(),
             member: &member,
+            policy: &|name| Some(Policy::open(name)),
             serving: std::slice::from_ref(&self.serving),
         };
         let mut outputs = Vec::new();

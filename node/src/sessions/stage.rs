@@ -46,12 +46,14 @@ enum Event {
 pub(super) async fn serve(context: Arc<Context>, upstream: Link, signed: Signed, cached: u32) {
     let members: HashMap<_, _> = context.directory.members().await.into_iter().collect();
     let mut outputs = Vec::new();
+    let chain = context.directory.chain();
     let admitted = {
         let admission = Admission {
             charter: context.charter,
             me: context.me,
             from: upstream.peer,
             member: &|peer| members.get(peer).cloned(),
+            policy: &|name| chain.current().policy(name),
             serving: &context.serving,
         };
         Stage::admit(context.clock.now(), signed, cached, &admission, &mut outputs)

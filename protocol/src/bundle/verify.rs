@@ -247,8 +247,7 @@ impl Context<'_> {
     /// one.
     fn policy(&self, home: &Place) -> Result<(), VerifyError> {
         let policy = &self.receipt.policy;
-        let name = if policy.name == Policy::OPEN { "" } else { &policy.name };
-        if !self.charter.policy(name).is_some_and(|base| policy.is_within(&base)) {
+        if !self.charter.policy(&policy.name).is_some_and(|base| policy.is_within(&base)) {
             return Err(Fault::PolicyName.at("receipt.policy"));
         }
         self.permitted(home, Access::Prompt, "receipt.policy")

@@ -213,6 +213,7 @@ fn at_a_stage(
         me: stages[index].peer,
         from: index.checked_sub(1).map_or_else(|| home.public(), |before| stages[before].peer),
         member: &|peer| world.directory.member(NOW, peer),
+        policy: &|name| world.directory.charter().policy(name),
         serving: &[Serving {
             blocks: BlockRange::new(0, manifest.block_count).unwrap(),
             digest,

@@ -8,7 +8,7 @@ use crate::{
     id::{Digest, PeerKey},
     limits::{CLOCK_SKEW_MAX, SESSION_LIFE_MAX},
     manifest::Manifest,
-    policy::{Access, Subject},
+    policy::{Access, Policy, Subject},
     prefix::{Scope, positions, whole_pages},
     refusal::{Cause, Refusal},
     roster::Role,
@@ -42,6 +42,8 @@ pub struct Admission<'a> {
     pub from: PeerKey,
     /// Who a peer is, under valid charter and roster; `None` for strangers.
     pub member: &'a dyn Fn(&PeerKey) -> Option<Member>,
+    /// The policy that the charter in force has of a name; `None` if it has none.
+    pub policy: &'a dyn Fn(&str) -> Option<Policy>,
     /// What this node serves.
     pub serving: &'a [Serving],
 }
@@ -167,6 +169,12 @@ fn permit(
     };
     let refuse = |detail: String| Refusal::new(Cause::NotAdmitted, index, detail);
     let home = known(&signed.signer, Role::Home).map_err(refuse)?;
+    // Home may add rules of its own, never take away what the members agreed on.
+    let agreed = (admission.policy)(&open.policy.name);
+    if !agreed.is_some_and(|agreed| open.policy.is_within(&agreed)) {
+        let detail = format!("{}: not the charter's policy of that name", open.policy.name);
+        return Err(Refusal::new(Cause::Policy, index, detail));
+    }
     let permitted = |subject: &Subject<'_>, access| {
         let permitted = open.policy.permits(subject, &home.institution, access);
         permitted.map_err(|denial| Refusal::new(Cause::Policy, index, denial))

@@ -35,11 +35,23 @@ fn admit_cached(
         me: key(1).public(),
         from: key(from).public(),
         member: &member,
+        policy: &agreed,
         serving,
     };
     let mut outputs = Vec::new();
     let stage = Stage::admit(NOW, signed, cached, &admission, &mut outputs)?;
     Ok((stage, outputs))
+}
+
+/// The charter's policies: "eu", which restricts nothing, "strict", and the open one.
+fn agreed(name: &str) -> Option<Policy> {
+    let mut policy = Policy::open(name);
+    match name {
+        "strict" => drop(policy.forbidden_jurisdictions.insert("BR".parse().unwrap())),
+        "eu" | Policy::OPEN => {}
+        _ => return None,
+    }
+    Some(policy)
 }
 
 fn cause(open: &Open) -> Cause {
@@ -102,6 +114,10 @@ fn an_opening_is_admitted_only_from_its_place_in_a_route_within_policy() {
     assert!(admit(&Open { policy: policy.clone(), ..open() }).is_ok());
     let foreign = Open { policy, stages: vec![stage(1, 0, 2), stage(3, 2, 4)], ..open() };
     assert_eq!(cause(&foreign), Cause::Policy, "a parent company outside the policy");
+    for name in ["strict", "unknown"] {
+        let loosened = Open { policy: Policy::open(name), ..open() };
+        assert_eq!(cause(&loosened), Cause::Policy, "not what the charter says of {name}");
+    }
     let class = Open { numeric_class: "other".into(), ..open() };
     assert_eq!(cause(&class), Cause::NotServed);
     let unheld = admit_signed(sign(&open()), 0, &[serving(2, 4)]).unwrap_err();
