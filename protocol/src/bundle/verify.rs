@@ -95,7 +95,8 @@ pub fn verify_knowing(bundle_bytes: &[u8], reader: Reader<'_>) -> Result<Report,
 /// The charters of the bundle, and those that follow them as far as the reader knows.
 fn chain(bundle: &Bundle, genesis: &Digest, known: &[SignedCharter]) -> Result<Chain, VerifyError> {
     let got = bundle.charters.first().map_or(Digest::ZERO, SignedCharter::hash);
-    if got != *genesis {
+    // No charter is not the charter that has no hash.
+    if bundle.charters.is_empty() || got != *genesis {
         return Err(Fault::Genesis { expected: *genesis, got }.at("charters[0]"));
     }
     let at = |index: usize| format!("charters[{index}]");
