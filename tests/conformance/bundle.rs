@@ -1,6 +1,6 @@
 //! One committed bundle that verifies, and every way found to spoil it.
 
-mod forged;
+pub(crate) mod forged;
 mod incomplete;
 mod rules;
 

@@ -7,7 +7,9 @@
 mod bundle;
 mod hostile;
 mod messages;
+mod python;
 mod sampler;
 mod signatures;
 mod story;
 mod vectors;
+mod verdicts;

@@ -132,6 +132,36 @@ fn resigned(story: &Story, change: Change<Receipt>) -> Bundle {
     bundle
 }
 
+/// The second stage signs `stage`, and home, in league with it, whatever that takes.
+fn in_league(story: &Story, stage: StageReceipt, code: &str) -> Bundle {
+    let mut forged = story.clone();
+    forged.stages[1] = stage;
+    let mut bundle = forged.bundle();
+    bundle.stage_receipts[1] = story.sign(&node(1), Domain::STAGE_RECEIPT, &forged.stages[1]);
+    let mut receipt = forged.linked(&bundle.open_record, &bundle.stage_receipts);
+    if code != "E_WORK" {
+        // Home cannot write down such work, or need not.
+        receipt.work = story.linked(&bundle.open_record, &bundle.stage_receipts).work;
+    }
+    bundle.receipt = story.sign(&node(0), Domain::RECEIPT, &receipt);
+    bundle.acknowledgement = None;
+    bundle
+}
+
+/// Every forgery of the tables, with the code and the field that must be named.
+pub(crate) fn forgeries() -> Vec<(&'static str, String, Bundle)> {
+    let story = Story::new();
+    let receipts = RECEIPT.into_iter().chain(RECEIPT_LISTS);
+    let receipts =
+        receipts.map(|(code, change, field)| (code, field.to_owned(), resigned(&story, change)));
+    let stages = STAGE.into_iter().map(|(code, change, field)| {
+        let mut stage = story.stages[1].clone();
+        change(&mut stage);
+        (code, format!("stage_receipts[1].{field}"), in_league(&story, stage, code))
+    });
+    receipts.chain(stages).collect()
+}
+
 #[test]
 fn a_receipt_that_home_signs_anew_with_one_field_changed_is_refused() {
     let story = Story::new();
@@ -178,17 +208,7 @@ fn a_stage_receipt_changed_after_home_countersigned_is_refused() {
         let betrayed = got == "E_COUNTERSIGN" && path == "receipt.stage_receipts[1]";
         assert!(betrayed || (got, path) == (code, format!("stage_receipts[1].{field}")), "{field}");
         // With home in league, what contradicts another's word is still refused, and named.
-        let mut forged = story.clone();
-        forged.stages[1] = stage;
-        let mut bundle = forged.bundle();
-        bundle.stage_receipts[1] = story.sign(&node(1), Domain::STAGE_RECEIPT, &forged.stages[1]);
-        let mut receipt = forged.linked(&bundle.open_record, &bundle.stage_receipts);
-        if code != "E_WORK" {
-            // Home cannot write down such work, or need not.
-            receipt.work = story.linked(&bundle.open_record, &bundle.stage_receipts).work;
-        }
-        bundle.receipt = story.sign(&node(0), Domain::RECEIPT, &receipt);
-        bundle.acknowledgement = None;
+        let bundle = in_league(&story, stage, code);
         assert_eq!(fault(&bundle), (code, format!("stage_receipts[1].{field}")));
     }
     // What nobody else says is betrayed by the countersignature alone.
