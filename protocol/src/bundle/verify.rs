@@ -15,7 +15,7 @@ use crate::{
     charter::{Chain, Charter, CharterError, SignedCharter},
     id::{Digest, PeerKey},
     manifest::Manifest,
-    policy::{Access, Policy, Subject},
+    policy::{Access, Subject},
     receipt::{OpenRecord, Receipt},
     roster::{Role, Roster, RosterError},
     route::Route,
