@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use comity_protocol::{
     charter::{Chain, Charter, CharterError, SignedChain, SignedCharter},
-    id::Digest,
+    id::{Digest, PeerKey},
     limits::CHAIN_BYTES_MAX,
     signed::{NodeKey, Signed},
     wire::Wire as _,
@@ -112,7 +112,7 @@ impl CharterFile {
     }
 
     /// Keys that signed the newest version.
-    pub(super) fn signatures(&self) -> &[(comity_protocol::id::PeerKey, [u8; 64])] {
+    pub(super) fn signatures(&self) -> &[(PeerKey, [u8; 64])] {
         let agreed = self.chain.as_ref().and_then(|chain| chain.signed().last());
         let proposed = self.proposal.as_ref().map(|proposal| &proposal.signed);
         proposed.or(agreed).map_or(&[], |signed| &signed.signatures)

@@ -1,8 +1,10 @@
 //! What is printed of a charter. Not its changes (`diff`).
 
+use std::collections::BTreeSet;
+
 use comity_protocol::{
-    charter::{Charter, CharterError, Revoked, Suspensions},
-    id::Digest,
+    charter::{Charter, CharterError, Revoked, Suspension, Suspensions},
+    id::{Digest, PeerKey},
     time::Timestamp,
 };
 use serde_json::{Value, json};
@@ -104,8 +106,7 @@ fn suspensions(file: &CharterFile, charter: &Charter, now: Timestamp) -> Vec<Str
         let _ = known.insert(now, chain, signed);
     }
     let in_force = known.in_force(now, charter);
-    let line = |(it, signers): (&comity_protocol::charter::Suspension, _)| {
-        let signers: std::collections::BTreeSet<String> = signers;
+    let line = |(it, signers): (&Suspension, BTreeSet<String>)| {
         let signers: Vec<_> = signers.into_iter().collect();
         let counts = in_force.contains_key(&it.institution);
         let state = if counts { "in force" } else { "does not count" };
@@ -124,7 +125,7 @@ pub(super) fn name(revoked: &Revoked) -> String {
 }
 
 /// Whether this key is among those that signed the newest version.
-pub(super) fn signed(file: &CharterFile, key: &comity_protocol::id::PeerKey) -> bool {
+pub(super) fn signed(file: &CharterFile, key: &PeerKey) -> bool {
     file.signatures().iter().any(|(signer, _)| signer == key)
 }
 

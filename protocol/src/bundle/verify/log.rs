@@ -4,6 +4,7 @@ use super::{Context, not_before, stages::Stage};
 use crate::{
     bundle::{Fault, Place, VerifyError},
     charter::Revoked,
+    id::PeerKey,
     limits::CLOCK_SKEW_MAX,
     log::proof::Trust,
     time::Timestamp,
@@ -48,7 +49,7 @@ impl Context<'_> {
 
     /// Keys whose cosignatures count: those that members other than home's institution have had. Who
     /// has left since could say any time.
-    fn witnesses(&self) -> Vec<(String, crate::id::PeerKey)> {
+    fn witnesses(&self) -> Vec<(String, PeerKey)> {
         let mut witnesses = Vec::new();
         for member in &self.chain.current().institutions {
             if member.id != self.receipt.institution {
@@ -73,10 +74,9 @@ impl Context<'_> {
             stages.map(|(it, stage)| (format!("receipt.stages[{it}]"), &stage.place.place));
         for (field, place) in std::iter::once(("receipt.signer".to_owned(), home)).chain(places) {
             let institution = Revoked::Institution(place.institution.clone());
-            let revoked = [self.chain.revoked_at(&Revoked::Peer(place.peer)), {
-                self.chain.revoked_at(&institution)
-            }];
-            let Some(revoked_at) = revoked.into_iter().flatten().min() else { continue };
+            let revoked = [Revoked::Peer(place.peer), institution];
+            let revoked = revoked.iter().filter_map(|it| self.chain.revoked_at(it));
+            let Some(revoked_at) = revoked.min() else { continue };
             if witnessed_at.is_none_or(|witnessed_at| witnessed_at >= revoked_at) {
                 return Err(Fault::Revoked { revoked_at, witnessed_at }.at(field));
             }
