@@ -7,6 +7,7 @@
 //! the data and a second `fsync` would not say so.
 
 mod frame;
+mod hashes;
 mod recover;
 mod writer;
 
@@ -21,12 +22,14 @@ use std::{
     },
 };
 
-use comity_protocol::{id::Digest, limits};
-use tokio::sync::{mpsc, oneshot};
+use comity_protocol::{id::Digest, limits, log::tree::Frontier};
+use tokio::sync::{mpsc, oneshot, watch};
 
+pub use hashes::{HashFile, ProofError};
 pub use recover::{Record, Records};
 
-use writer::{Append, Message, Writer};
+use hashes::Tree;
+use writer::{Append, Message, Progress, Writer};
 
 /// File of the records, in the data folder.
 const RECORDS_FILE: &str = "records.log";
@@ -115,8 +118,10 @@ pub enum AppendError {
 #[derive(Debug, Clone)]
 pub struct Log {
     messages: mpsc::Sender<Message>,
-    path: Arc<Path>,
+    folder: Arc<Path>,
     durable: Arc<AtomicU64>,
+    /// The tree over the durable records.
+    tree: watch::Receiver<Frontier>,
 }
 
 impl Log {
@@ -128,22 +133,25 @@ impl Log {
     /// [`OpenLogError`].
     pub fn open(folder: &Path) -> Result<(Self, Recovered), OpenLogError> {
         let lock = lock(folder)?;
-        let path: Arc<Path> = folder.join(RECORDS_FILE).into();
-        let failed = |source| OpenLogError::Io { path: path.to_path_buf(), source };
+        let path = folder.join(RECORDS_FILE);
+        let failed = |source| OpenLogError::Io { path: path.clone(), source };
         let mut file = open_file(&path).map_err(failed)?;
-        let end = recover::recover(&mut file, &path)?;
+        let mut tree = Tree::open(folder).map_err(failed)?;
+        let end = recover::recover(&mut file, &path, &mut tree)?;
         // The file's own name must survive a crash as well.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
 
         let durable = Arc::new(AtomicU64::new(end.offset));
         let (messages, inbox) = mpsc::channel(APPENDS_CAPACITY);
         let recovered = Recovered { records: end.sequence, cut_bytes: end.cut_bytes };
-        let writer = Writer::new(file, end, Arc::clone(&durable), lock);
+        let (grown, seen) = watch::channel(tree.frontier().clone());
+        let progress = Progress { durable: Arc::clone(&durable), grown };
+        let writer = Writer::new(file, end, tree, progress, lock);
         std::thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || writer.run(inbox))
             .map_err(failed)?;
-        Ok((Self { messages, path, durable }, recovered))
+        Ok((Self { messages, folder: folder.into(), durable, tree: seen }, recovered))
     }
 
     /// Appends `record` and returns once it is durable.
@@ -182,7 +190,29 @@ impl Log {
     /// # Errors
     /// Why the file cannot be opened.
     pub fn records(&self, offset: u64) -> io::Result<Records> {
-        Records::open(&self.path, offset, self.durable.load(Ordering::Acquire))
+        let path = self.folder.join(RECORDS_FILE);
+        Records::open(&path, offset, self.durable.load(Ordering::Acquire))
+    }
+
+    /// Number of the durable records, and the root of the tree over them.
+    #[must_use]
+    pub fn tree(&self) -> (u64, Digest) {
+        let tree = self.tree.borrow();
+        (tree.size(), tree.root())
+    }
+
+    /// Changes whenever records became durable.
+    #[must_use]
+    pub fn grown(&self) -> watch::Receiver<Frontier> {
+        self.tree.clone()
+    }
+
+    /// The hashes to prove things from. Reading them blocks.
+    ///
+    /// # Errors
+    /// Why the file cannot be opened.
+    pub fn hashes(&self) -> io::Result<HashFile> {
+        HashFile::open(&self.folder)
     }
 
     /// Writes what waits, marks the end and frees the folder. Appends through other handles fail

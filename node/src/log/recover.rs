@@ -11,6 +11,7 @@ use comity_protocol::id::Digest;
 use super::{
     OpenLogError, Position, RECORD_BYTES_MAX,
     frame::{FILE_HEADER, HEADER_BYTES, Header, MAGIC},
+    hashes::Tree,
 };
 
 /// Bytes read at a time: a few of the longest frames.
@@ -107,8 +108,9 @@ fn damaged(offset: u64) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("log record at byte {offset} is damaged"))
 }
 
-/// Finds the end of the log in `file`, cuts off what a crash left in part, and syncs.
-pub(super) fn recover(file: &mut File, path: &Path) -> Result<End, OpenLogError> {
+/// Finds the end of the log in `file`, cuts off what a crash left in part, and syncs. `tree` gets
+/// the records.
+pub(super) fn recover(file: &mut File, path: &Path, tree: &mut Tree) -> Result<End, OpenLogError> {
     let failed = |source| OpenLogError::Io { path: path.into(), source };
     let length = file.metadata().map_err(failed)?.len();
     let mut header = [0; FILE_HEADER.len()];
@@ -118,7 +120,7 @@ pub(super) fn recover(file: &mut File, path: &Path) -> Result<End, OpenLogError>
     let mut end = End { sequence: 0, digest: Digest::ZERO, offset: FIRST_OFFSET, cut_bytes: 0 };
     if length <= FIRST_OFFSET && header == [0; FILE_HEADER.len()] {
         // Nothing was acknowledged before the header was durable.
-        begin(file).map_err(failed)?;
+        begin(file).and_then(|()| tree.mended()).map_err(failed)?;
         return Ok(End { cut_bytes: length, ..end });
     }
     if header != *FILE_HEADER {
@@ -136,6 +138,7 @@ pub(super) fn recover(file: &mut File, path: &Path) -> Result<End, OpenLogError>
         }
         if !payload.is_empty() {
             (end.sequence, end.digest) = (header.sequence, Digest::of(&payload));
+            tree.mend(&payload).map_err(failed)?;
         }
         end.offset = frames.offset;
     }
@@ -143,7 +146,7 @@ pub(super) fn recover(file: &mut File, path: &Path) -> Result<End, OpenLogError>
         let End { sequence, offset, .. } = end;
         return Err(OpenLogError::Corrupt { path: path.into(), offset, sequence });
     }
-    cut(file, end.offset).map_err(failed)?;
+    cut(file, end.offset).and_then(|()| tree.mended()).map_err(failed)?;
     Ok(End { cut_bytes: length - end.offset, ..end })
 }
 

@@ -230,10 +230,13 @@ fn log_on(
     let end = End { sequence: 0, digest: Digest::ZERO, offset: 8, cut_bytes: 0 };
     let durable = Arc::new(AtomicU64::new(8));
     let disk = Disk { write, syncing, synced };
-    let writer = Writer::new(disk, end, Arc::clone(&durable), tempfile::tempfile().unwrap());
+    let file = || tempfile::tempfile().unwrap();
+    let (grown, tree) = watch::channel(Frontier::default());
+    let progress = Progress { durable: Arc::clone(&durable), grown };
+    let writer = Writer::new(disk, end, Tree::new(file()), progress, file());
     let (messages, inbox) = mpsc::channel(APPENDS_CAPACITY);
     std::thread::spawn(move || writer.run(inbox));
-    (Log { messages, path: Path::new("none").into(), durable }, asked, answer)
+    (Log { messages, folder: Path::new("none").into(), durable, tree }, asked, answer)
 }
 
 #[tokio::test]
@@ -248,8 +251,10 @@ async fn nothing_is_acknowledged_before_it_is_durable_and_many_share_one_sync() 
         assert!(futures::poll!(other).is_pending());
     }
     assert!(futures::poll!(&mut first).is_pending(), "acknowledged before fsync returned");
+    assert_eq!(log.tree().0, 0, "counted before fsync returned");
     answer.send(Ok(())).unwrap();
     first.await.unwrap();
+    assert_eq!(log.grown().wait_for(|tree| tree.size() > 0).await.unwrap().size(), 1);
     asked.recv().unwrap();
     assert!(futures::poll!(&mut others[0]).is_pending());
     answer.send(Ok(())).unwrap();

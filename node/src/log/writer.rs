@@ -9,11 +9,13 @@ use std::{
     },
 };
 
-use comity_protocol::id::Digest;
-use tokio::sync::{mpsc, oneshot};
+use comity_protocol::{id::Digest, log::tree::Frontier};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
-use super::{AppendError, Position, RECORD_BYTES_MAX, frame::Header, recover::End};
+use super::{
+    AppendError, Position, RECORD_BYTES_MAX, frame::Header, hashes::Tree, recover::End,
+};
 
 /// Appends that share one `fsync`, so that the first of them does not wait for too many others.
 const BATCH_MAX: usize = 256;
@@ -48,11 +50,20 @@ impl Storage for File {
     }
 }
 
+/// What others see of the log: only what is durable.
+pub(super) struct Progress {
+    /// Bytes of the file.
+    pub(super) durable: Arc<AtomicU64>,
+    /// The tree over the records in them.
+    pub(super) grown: watch::Sender<Frontier>,
+}
+
 pub(super) struct Writer<S> {
     storage: S,
     /// Number and digest of the last record, and bytes of the file.
     end: End,
-    durable: Arc<AtomicU64>,
+    tree: Tree,
+    progress: Progress,
     /// Frames of the batch being made.
     batch: Vec<u8>,
     waiting: Vec<Waiting>,
@@ -62,9 +73,9 @@ pub(super) struct Writer<S> {
 }
 
 impl<S: Storage> Writer<S> {
-    pub(super) fn new(storage: S, end: End, durable: Arc<AtomicU64>, lock: File) -> Self {
+    pub(super) fn new(storage: S, end: End, tree: Tree, progress: Progress, lock: File) -> Self {
         let (batch, waiting) = (Vec::new(), Vec::new());
-        Self { storage, end, durable, batch, waiting, failed: None, lock }
+        Self { storage, end, tree, progress, batch, waiting, failed: None, lock }
     }
 
     pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
@@ -114,6 +125,7 @@ impl<S: Storage> Writer<S> {
         let offset = self.end.offset + self.batch.len() as u64;
         self.header(sequence, previous).encode(&record, &mut self.batch);
         let digest = Digest::of(&record);
+        self.tree.append(&record);
         (self.end.sequence, self.end.digest) = (sequence, digest);
         let position = Position { sequence, previous, digest, offset };
         self.waiting.push(Waiting { reply: append.reply, position });
@@ -130,13 +142,27 @@ impl<S: Storage> Writer<S> {
         } else {
             self.sync();
             self.end.offset += self.batch.len() as u64;
-            self.durable.store(self.end.offset, Ordering::Release);
+            self.progress.durable.store(self.end.offset, Ordering::Release);
         }
         self.batch.clear();
+        let failed = self.failed;
         for Waiting { reply, position } in self.waiting.drain(..) {
-            let result =
-                self.failed.map_or(Ok(Some(position)), |kind| Err(AppendError::Failed(kind)));
+            let result = failed.map_or(Ok(Some(position)), |kind| Err(AppendError::Failed(kind)));
             let _ = reply.send(result);
+        }
+        if failed.is_none() {
+            self.grow();
+        }
+    }
+
+    /// Keeps the hashes of what is durable, off the way of who waits for an acknowledgement.
+    fn grow(&mut self) {
+        if let Err(error) = self.tree.write() {
+            // The records stand, and their hashes come back with the next start.
+            error!(%error, "writing the log's hashes failed; it takes no more records");
+            self.failed = Some(error.kind());
+        } else {
+            self.progress.grown.send_replace(self.tree.frontier().clone());
         }
     }
 
