@@ -2,7 +2,8 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const SCHEMAS: [&str; 7] = ["client", "common", "governance", "log", "model", "receipt", "session"];
+const SCHEMAS: [&str; 8] =
+    ["client", "common", "control", "governance", "log", "model", "receipt", "session"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     // At run time: two checkouts may share one target folder, and with it this program.

@@ -1,6 +1,11 @@
 //! What nodes say to each other on the control plane. Not what they do about it.
 
-use crate::{charter::SignedChain, id::Digest, signed::Signed};
+use crate::{
+    charter::SignedChain,
+    id::Digest,
+    log::witness::{WitnessReply, WitnessRequest},
+    signed::Signed,
+};
 
 /// What two nodes tell each other first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub enum ControlRequest {
         /// First version wanted.
         from: u32,
     },
+    /// For a cosignature on a checkpoint of the log of the node that asks.
+    Witness(WitnessRequest),
 }
 
 /// The answer to a [`ControlRequest`].
@@ -43,4 +50,6 @@ pub enum ControlRequest {
 pub enum ControlReply {
     /// Consecutive versions, as many as fit; none if there are none.
     Charters(SignedChain),
+    /// To [`ControlRequest::Witness`].
+    Witness(WitnessReply),
 }

@@ -133,6 +133,8 @@ pub struct Directory {
     announcements: BTreeMap<PeerKey, Announced>,
     /// Peers that were admitted when last looked, or on a roster accepted since.
     admitted: BTreeSet<PeerKey>,
+    /// Peers whose logs told two stories: admitted no more, whatever rosters say.
+    distrusted: BTreeSet<PeerKey>,
     /// When rosters changed and [`Self::expire`] has not been called since.
     due: Option<Timestamp>,
     /// Until when the passing of time was looked at.
@@ -151,6 +153,7 @@ impl Directory {
             rosters: BTreeMap::new(),
             announcements: BTreeMap::new(),
             admitted: BTreeSet::new(),
+            distrusted: BTreeSet::new(),
             due: None,
             looked: Timestamp::default(),
         }
@@ -177,6 +180,12 @@ impl Directory {
         }
         self.due = Some(now);
         Ok(Change::Updated)
+    }
+
+    /// Stops all work with `peer`: the driver holds proof that its log told two stories.
+    pub fn distrust(&mut self, now: Timestamp, peer: PeerKey) {
+        self.distrusted.insert(peer);
+        self.due = Some(now);
     }
 
     /// Takes a roster; a higher sequence replaces the institution's previous one.

@@ -18,6 +18,8 @@ pub enum Role {
     Home,
     /// Runs blocks for others.
     Stage,
+    /// Cosigns checkpoints of other institutions' logs.
+    Witness,
 }
 
 /// An institution's list of its nodes, signed by its roster key.

@@ -146,7 +146,8 @@ impl Directory {
         let one = entries.next().is_none();
         // A revoked institution is no member; a revoked node may still be on a roster.
         let revoked = self.chain.revoked_at(&Revoked::Peer(*peer));
-        (one && revoked.is_none_or(|at| at > now)).then_some(entry)
+        let trusted = !self.distrusted.contains(peer);
+        (one && trusted && revoked.is_none_or(|at| at > now)).then_some(entry)
     }
 
     /// Every admitted peer, in ascending order.

@@ -80,6 +80,7 @@ impl From<&ControlRequest> for pb::ControlRequest {
         use pb::control_request::Kind;
         let kind = match request {
             ControlRequest::Charters { from } => Kind::Charters(pb::CharterRequest { from: *from }),
+            ControlRequest::Witness(request) => Kind::Witness(request.into()),
         };
         Self { kind: Some(kind) }
     }
@@ -95,6 +96,7 @@ impl TryFrom<pb::ControlRequest> for ControlRequest {
                 let from = within(request.from, 1, VERSION_MAX, "charter_request.from")?;
                 Ok(Self::Charters { from })
             }
+            Kind::Witness(request) => Ok(Self::Witness(request.try_into()?)),
         }
     }
 }
@@ -104,6 +106,7 @@ impl From<&ControlReply> for pb::ControlReply {
         use pb::control_reply::Kind;
         let kind = match reply {
             ControlReply::Charters(chain) => Kind::Charters(chain.into()),
+            ControlReply::Witness(reply) => Kind::Witness(reply.into()),
         };
         Self { kind: Some(kind) }
     }
@@ -116,6 +119,7 @@ impl TryFrom<pb::ControlReply> for ControlReply {
         use pb::control_reply::Kind;
         match required(pb.kind, "control_reply.kind")? {
             Kind::Charters(chain) => Ok(Self::Charters(chain.try_into()?)),
+            Kind::Witness(reply) => Ok(Self::Witness(reply.try_into()?)),
         }
     }
 }

@@ -79,6 +79,7 @@ impl From<Role> for pb::Role {
         match role {
             Role::Home => Self::Home,
             Role::Stage => Self::Stage,
+            Role::Witness => Self::Witness,
         }
     }
 }
@@ -94,6 +95,7 @@ fn roles(numbers: &[i32]) -> Result<BTreeSet<Role>, DecodeError> {
         .map(|number| match pb::Role::try_from(*number) {
             Ok(pb::Role::Home) => Ok(Role::Home),
             Ok(pb::Role::Stage) => Ok(Role::Stage),
+            Ok(pb::Role::Witness) => Ok(Role::Witness),
             Ok(pb::Role::Unspecified) | Err(_) => Err(DecodeError::field(field, "unknown role")),
         })
         .collect()

@@ -188,7 +188,7 @@ prop_compose! {
     fn roster_node()(
         peer in key(),
         jurisdiction in country(),
-        roles in proptest::sample::subsequence(vec![Role::Home, Role::Stage], 1..=2),
+        roles in proptest::sample::subsequence(vec![Role::Home, Role::Stage, Role::Witness], 1..=3),
         control_addresses in proptest::collection::vec("[!-~]{1,60}", 0..8),
     ) -> RosterNode {
         RosterNode { peer, jurisdiction, roles: roles.into_iter().collect(), control_addresses }

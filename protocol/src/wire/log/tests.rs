@@ -4,6 +4,7 @@ use prost::Message as _;
 
 use super::*;
 use crate::{
+    control::{ControlReply, ControlRequest},
     limits::NOTE_BYTES_MAX, log::checkpoint::Checkpoint, refusal::Cause, signed::NodeKey,
     wire::Wire,
 };
@@ -40,6 +41,8 @@ fn what_is_written_is_read() {
     assert_round(&WitnessReply::Conflict { size: u64::MAX });
     let detail = "d".repeat(TEXT_BYTES_MAX);
     assert_round(&WitnessReply::Refused(WitnessRefusal { cause: Cause::Limit, detail }));
+    assert_round(&ControlRequest::Witness(request(63)));
+    assert_round(&ControlReply::Witness(WitnessReply::Conflict { size: 9 }));
     assert_round(&WitnessState { checkpoint: signed(9), contradiction: None });
     assert_round(&WitnessState { checkpoint: signed(9), contradiction: Some(signed(10)) });
     assert_round(&Equivocation { first: signed(9), second: signed(10) });
