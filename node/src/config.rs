@@ -8,12 +8,13 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use comity_protocol::{
     block::BlockRange,
     id::PeerKey,
-    limits::{ADDRESSES_MAX, NAME_BYTES_MAX},
+    limits::{ADDRESSES_MAX, NAME_BYTES_MAX, RETENTION_DEFAULT, RETENTION_MAX},
     speculation::DRAFTS_MAX,
 };
 use comity_shard::Device;
@@ -28,6 +29,9 @@ pub const CLIENT_PORT: u16 = 4702;
 /// Memory for a model's KV cache if nothing is said, MiB: 10,000 positions of a small model.
 const KV_BUDGET_MIB: u32 = 512;
 
+/// Seconds of a day.
+const DAY: u64 = 24 * 3_600;
+
 /// What a node is told. Paths are absolute or relative to the working directory.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +45,15 @@ pub struct Config {
     /// Folder of key, log and index.
     #[serde(default = "default_data_dir")]
     pub data_dir: PathBuf,
+    /// File of the institution's witness key, if this node witnesses for it.
+    #[serde(default)]
+    pub witness_key: Option<PathBuf>,
+    /// Whether home keeps the proof of each session.
+    #[serde(default = "default_keep_bodies")]
+    pub keep_bodies: bool,
+    /// Days after which prompts and answers are erased from kept proofs; at least 1.
+    #[serde(default = "default_retention_days")]
+    pub retention_days: u64,
     /// The control plane.
     #[serde(default)]
     pub control: ControlSection,
@@ -144,6 +157,14 @@ pub struct ModelSection {
     pub prefix_cache: bool,
 }
 
+impl Config {
+    /// How long prompts and answers are kept; `None` if proofs are not kept at all.
+    #[must_use]
+    pub fn retention(&self) -> Option<Duration> {
+        self.keep_bodies.then(|| Duration::from_secs(self.retention_days * DAY))
+    }
+}
+
 impl ModelSection {
     /// Memory for its KV cache, bytes.
     #[must_use]
@@ -225,6 +246,7 @@ impl Config {
             .iter_mut()
             .flat_map(|model| [Some(&mut model.file), model.draft_file.as_mut()])
             .flatten();
+        let files = files.chain(config.witness_key.as_mut());
         for file in files.chain([&mut config.charter, &mut config.roster, &mut config.data_dir]) {
             *file = folder.join(&file);
         }
@@ -238,6 +260,8 @@ impl Config {
         let name = |name: &str| (1..=NAME_BYTES_MAX).contains(&name.len());
         check(name(&self.institution), "institution", "must have 1 to 64 bytes")?;
         check(!self.control.listen.is_empty(), "control.listen", "must not be empty")?;
+        let days = (1..=RETENTION_MAX.as_secs() / DAY).contains(&self.retention_days);
+        check(days, "retention_days", "must be 1 to 3653")?;
         let reachable = !self.data.listen.ip().is_unspecified() || !self.data.advertise.is_empty();
         check(reachable, "data.advertise", "is needed if data.listen is every address")?;
         for (key, count) in [
@@ -265,6 +289,14 @@ impl Config {
 
 fn default_data_dir() -> PathBuf {
     "comity-data".into()
+}
+
+const fn default_keep_bodies() -> bool {
+    true
+}
+
+const fn default_retention_days() -> u64 {
+    RETENTION_DEFAULT.as_secs() / DAY
 }
 
 const fn default_home() -> bool {

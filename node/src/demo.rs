@@ -33,6 +33,8 @@ pub const NODES_MAX: u32 = 16;
 const LIFE: Duration = Duration::from_secs(24 * 3_600);
 /// How long the nodes may take to find each other on one machine.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// File of an institution's witness key in its node's folder.
+const WITNESS_KEY_FILE: &str = "witness.key";
 /// KV cache of each node: enough for the default model's whole context, twice.
 const KV_BUDGET: u64 = 1 << 30;
 /// Invented members: id, legal name, country.
@@ -224,6 +226,8 @@ impl Demo {
                 draft_file: spec.draft_file.clone(),
                 prefix_cache: spec.prefix_cache,
             }],
+            witness_key: Some(member.folder.join(WITNESS_KEY_FILE)),
+            retention: Some(LIFE),
         };
         Node::spawn(setup)
             .await
@@ -242,7 +246,7 @@ fn member(folder: &Path, index: u32) -> Result<Member, DemoError> {
     let root = keys::load_or_create(&folder.join("root.key"))?;
     let roster = keys::load_or_create(&folder.join("roster.key"))?;
     let node = keys::load_or_create(&folder.join(KEY_FILE))?.public();
-    let witness = keys::load_or_create(&folder.join("witness.key"))?;
+    let witness = keys::load_or_create(&folder.join(WITNESS_KEY_FILE))?;
     let keys =
         InstitutionKeys { root: root.public(), roster: roster.public(), witness: witness.public() };
     let institution = Institution::new(id, legal_name, country, keys);
@@ -255,6 +259,8 @@ fn charter(members: &[Member], policies: Vec<Policy>) -> Result<SignedCharter, C
     let validity = Validity { from: now, until: now + LIFE };
     let charter = Charter {
         policies,
+        // As many as there can be in the smallest consortium that has witnesses at all.
+        witnesses: u32::from(members.len() > 1),
         ..Charter::genesis("Demonstration consortium", validity, institutions)
     };
     let roots: Vec<_> = members.iter().map(|member| member.root.clone()).collect();
@@ -266,7 +272,7 @@ fn roster(member: &Member, charter: &Digest) -> Result<Signed, SignedError> {
     let node = RosterNode {
         peer: member.node,
         jurisdiction: member.institution.country,
-        roles: BTreeSet::from([Role::Home, Role::Stage]),
+        roles: BTreeSet::from([Role::Home, Role::Stage, Role::Witness]),
         control_addresses: Vec::new(),
     };
     let roster = Roster {

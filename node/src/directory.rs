@@ -41,6 +41,7 @@ enum Message {
     Hear(Box<Hello>, PeerKey, oneshot::Sender<bool>),
     Met(PeerKey),
     Lost(PeerKey, Duration),
+    Distrust(PeerKey),
 }
 
 /// Why a statement was not taken.
@@ -201,6 +202,11 @@ impl Directory {
     /// again.
     pub async fn lost(&self, peer: PeerKey, silent: Duration) {
         self.send(Message::Lost(peer, silent)).await;
+    }
+
+    /// Stops all work with `peer`: there is proof that its log told two stories.
+    pub async fn distrust(&self, peer: PeerKey) {
+        self.send(Message::Distrust(peer)).await;
     }
 
     /// What the node `me` tells a neighbour first; `None` if the node is stopping.

@@ -3,11 +3,10 @@
 
 mod countersign;
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use comity_protocol::{
     id::{Digest, PeerKey},
-    limits::RETENTION_DEFAULT,
     receipt::{AbortRecord, OpenRecord, Receipt, StageReceipt},
     signed::{Domain, NodeKey, Signed},
     time::Timestamp,
@@ -30,6 +29,8 @@ pub struct Ledger {
     charter: Digest,
     log: Log,
     clock: Clock,
+    /// How long what a receipt commits to is kept.
+    retention: Duration,
     /// Held while a countersignature is looked up and recorded.
     countersigning: Arc<Mutex<()>>,
 }
@@ -58,10 +59,11 @@ pub enum AbortError {
 }
 
 impl Ledger {
-    /// A signer with `key` under `charter`, recording in `log`.
+    /// A signer with `key` under `charter`, recording in `log`. What its receipts commit to is kept
+    /// for `retention`.
     #[must_use]
-    pub fn new(key: NodeKey, charter: Digest, log: Log, clock: Clock) -> Self {
-        Self { key, charter, log, clock, countersigning: Arc::default() }
+    pub fn new(key: NodeKey, charter: Digest, log: Log, clock: Clock, retention: Duration) -> Self {
+        Self { key, charter, log, clock, retention, countersigning: Arc::default() }
     }
 
     /// The key, for statements that are no records: openings and announcements.
@@ -141,14 +143,15 @@ impl Ledger {
         .await
     }
 
-    /// Signs the receipt of a whole request, to be kept for [`RETENTION_DEFAULT`].
+    /// Signs the receipt of a whole request.
     ///
     /// # Errors
     /// [`LedgerError`]; the holder gets no proof then.
     pub async fn close(&self, mut receipt: Receipt) -> Result<Signed, LedgerError> {
+        let retention = self.retention;
         self.append(Domain::RECEIPT, move |sequence, previous, now| {
             (receipt.sequence, receipt.previous, receipt.closed_at) = (sequence, previous, now);
-            receipt.retained_until = now + RETENTION_DEFAULT;
+            receipt.retained_until = now + retention;
             receipt
         })
         .await

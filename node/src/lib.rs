@@ -2,7 +2,9 @@
 //! (`comity-protocol`) nor how models run (`comity-shard`).
 
 pub mod accounts;
+pub mod bodies;
 pub mod cache;
+pub mod checkpoints;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -21,3 +23,4 @@ pub mod node;
 pub mod sessions;
 pub mod status;
 pub mod store;
+pub mod witness;

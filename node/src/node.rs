@@ -3,7 +3,9 @@
 mod announcer;
 mod contacts;
 mod expiry;
+mod retention;
 mod watch;
+mod witnessing;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,6 +13,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use comity_protocol::{
@@ -25,18 +28,22 @@ use comity_protocol::{
     time::Timestamp,
     wire::Wire as _,
 };
-use tokio::{sync::Semaphore, task::JoinError};
+use tokio::{
+    sync::{Semaphore, watch as watched},
+    task::JoinError,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
 use crate::{
+    checkpoints::{CheckpointsError, Progress},
     clock::Clock,
     directory::Directory,
     executor::Executor,
     gateway::client::{self, Access, Token},
     governance::{Archive, ArchiveError},
     keys::{self, KeyError},
-    ledger::{AbortError, Ledger},
+    ledger::AbortError,
     log::{Log, OpenLogError, Record},
     model::{LoadModelError, ModelSpec, Models, NUMERIC_CLASSES},
     net::{
@@ -46,6 +53,7 @@ use crate::{
     sessions::{Context, GenerateError, Generation, Prefixes, SESSIONS_MAX},
     status,
     store::{Store, StoreError},
+    witness::OpenWitnessError,
 };
 
 /// File of the node's key in its data folder.
@@ -54,6 +62,8 @@ pub const KEY_FILE: &str = "node.key";
 pub const TOKEN_FILE: &str = "client.token";
 
 pub use watch::WatchedFiles;
+
+use witnessing::Records;
 
 /// Everything a node starts from.
 #[derive(Debug)]
@@ -84,6 +94,10 @@ pub struct Setup {
     pub client_keys: HashSet<PeerKey>,
     /// Models and what this node does with them.
     pub models: Vec<ModelSpec>,
+    /// File of the institution's witness key, if this node witnesses for it.
+    pub witness_key: Option<PathBuf>,
+    /// How long prompts and answers are kept with their proofs; `None` if no proof is kept.
+    pub retention: Option<Duration>,
 }
 
 /// Why a node did not start.
@@ -136,6 +150,12 @@ pub enum StartError {
     /// The control plane.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The node cannot witness.
+    #[error(transparent)]
+    Witness(#[from] OpenWitnessError),
+    /// The log is not what was signed or witnessed.
+    #[error(transparent)]
+    Checkpoints(#[from] CheckpointsError),
     /// A thread could not be started, or a start-up task failed.
     #[error("a start-up task failed")]
     Task(#[source] io::Error),
@@ -186,9 +206,6 @@ impl Node {
         let key = keys::load_or_create(&setup.data_dir.join(KEY_FILE))?;
         let (archive, chain, known) = Archive::open(&setup.data_dir, &setup.charter)?;
         let (charter, rules) = (chain.genesis(), chain.current().clone());
-        let ledger = Ledger::new(key.clone(), charter, log.clone(), clock);
-        let aborted = ledger.abort_left_open(&store).await?;
-        info!(aborted, "requests that the last run left open");
         let token_file = setup.data_dir.join(TOKEN_FILE);
         let token = Token::new(&keys::load_or_create(&token_file)?.seed());
         let me = key.public();
@@ -207,14 +224,20 @@ impl Node {
         tasks.spawn(noticed);
         let client_config = DataConfig { listen: setup.client_listen, key: key.clone() };
         let (clients, streams) = ClientPlane::bind(&client_config, &tasks, cancel.child_token())?;
+        let shared = (log.clone(), directory.clone(), clock);
+        let life = (&tasks, &cancel);
+        let records = Records::new(&setup.data_dir, institution.clone(), &key, shared, life);
         let control_config = ControlConfig {
             listen: setup.control_listen,
             advertise: setup.control_advertise,
             peers: setup.control_peers,
             key: key.clone(),
+            witness: records.witness(setup.witness_key)?,
         };
         let control =
             Control::spawn(control_config, directory.clone(), &tasks, cancel.child_token()).await?;
+        let checkpoints = records.checkpoints(&control).await?;
+        let (ledger, bodies) = records.ledger(&store, setup.retention).await?;
 
         let context = Arc::new(Context {
             me,
@@ -225,6 +248,8 @@ impl Node {
             data: data.clone(),
             executor,
             ledger,
+            bodies,
+            checkpoints,
             serving: models.serving,
             homes: models.homes,
             prefixes: Prefixes::new().map_err(|error| StartError::Task(error.into()))?,
@@ -238,17 +263,8 @@ impl Node {
         let access = Access { keys: setup.client_keys, token: Some(token) };
         tasks.spawn(context.clone().serve(links));
         tasks.spawn(client::serve(context.clone(), Arc::new(access), streams));
-        let addresses = match setup.data_advertise {
-            advertise if advertise.is_empty() => vec![data.local_address()],
-            advertise => advertise,
-        };
         let control_addresses = control.addresses();
-        tasks.spawn(announcer::run(context.clone(), control, addresses, cancel.child_token()));
-        tasks.spawn(expiry::run(context.clone(), cancel.child_token()));
-        if let Some(files) = setup.watch {
-            let directory = context.directory.clone();
-            tasks.spawn(watch::run(files, directory, cancel.child_token()));
-        }
+        attend(&context, control, setup.data_advertise, setup.watch, &cancel);
         let client_address = clients.local_address();
         info!(peer = %me.short(), client = %client_address, "node started");
         Ok(Self { context, control_addresses, client_address, token_file, log, store, cancel })
@@ -274,6 +290,12 @@ impl Node {
         let store = self.store.clone();
         let read = move || store.catch_up().and_then(|_| store.session(&session));
         tokio::task::spawn_blocking(read).await.map_err(io::Error::from)?
+    }
+
+    /// How far the checkpoints of its log are; ends when the node stops.
+    #[must_use]
+    pub fn checkpoints(&self) -> watched::Receiver<Progress> {
+        self.context.checkpoints.clone()
     }
 
     /// Where its control plane listens, peer id included, as others are to call it.
@@ -413,11 +435,30 @@ async fn had_lately(log: Log, now: Timestamp) -> Result<Quotas, StartError> {
         }
         Ok(quotas)
     };
-    Ok(tokio::task::spawn_blocking(read).await?.map_err(StartError::Task)?)
+    tokio::task::spawn_blocking(read).await?.map_err(StartError::Task)
 }
 
-/// Takes in the rosters known at the start, checks that this node is on one of them, and returns
-/// whose it is.
+/// Starts what the node does now and then, until it stops.
+fn attend(
+    context: &Arc<Context>,
+    control: Control,
+    advertise: Vec<SocketAddr>,
+    watch: Option<WatchedFiles>,
+    cancel: &CancellationToken,
+) {
+    let addresses = match advertise {
+        advertise if advertise.is_empty() => vec![context.data.local_address()],
+        advertise => advertise,
+    };
+    let tasks = &context.tasks;
+    tasks.spawn(announcer::run(context.clone(), control, addresses, cancel.child_token()));
+    tasks.spawn(expiry::run(context.clone(), cancel.child_token()));
+    if let Some(files) = watch {
+        tasks.spawn(watch::run(files, context.directory.clone(), cancel.child_token()));
+    }
+}
+
+/// Takes in the rosters known at the start and checks that this node is on one of them; whose it is.
 async fn enlist(
     directory: &Directory,
     me: PeerKey,

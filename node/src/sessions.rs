@@ -23,13 +23,15 @@ use comity_protocol::{
 pub use home::{GenerateError, Generation, Prefixes};
 use link::{Link, LinkError};
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot, watch},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, debug, info_span};
 
 use crate::{
+    bodies::Bodies,
+    checkpoints::Progress,
     clock::Clock,
     directory::Directory,
     executor::Executor,
@@ -66,6 +68,10 @@ pub struct Context {
     pub executor: Executor,
     /// Durable signed records.
     pub ledger: Ledger,
+    /// Where proofs of sessions are kept, if they are.
+    pub bodies: Option<Bodies>,
+    /// How far the checkpoints of its log are.
+    pub checkpoints: watch::Receiver<Progress>,
     /// Block ranges this node serves.
     pub serving: Vec<Serving>,
     /// Models this node can be home for, by manifest digest.

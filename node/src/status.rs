@@ -41,12 +41,15 @@ pub async fn status(context: &Context) -> Value {
         }));
     }
     let usage = context.executor.usage();
+    let checkpoints = *context.checkpoints.borrow();
     json!({
         "peer": context.me.to_string(),
         "consortium": context.directory.chain().current().name,
         "genesis": context.charter.to_string(),
         "charter_version": context.directory.chain().current().version,
         "governance": context.directory.check().await.err().map(|error| error.to_string()),
+        "records_signed": checkpoints.signed,
+        "records_witnessed": checkpoints.witnessed,
         "members": members,
         "models": models,
         "weight_bytes": usage.weight_bytes,

@@ -39,7 +39,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  comity roster sign roster.toml --charter charter.bin \
         --key roster.key --out roster.bin\n\nThe text:\n  institution = \"uni-north\"\n  hours = \
         72\n\n  [[node]]\n  peer = \"<64 hexadecimal digits, from comity key show>\"\n  \
-        jurisdiction = \"NL\"\n  roles = [\"home\", \"stage\"]\n  # control_addresses")]
+        jurisdiction = \"NL\"\n  roles = [\"home\", \"stage\", \"witness\"]\n  # control_addresses")]
     Sign(SignArgs),
 }
 
@@ -110,6 +110,7 @@ struct NodeText {
 enum RoleText {
     Home,
     Stage,
+    Witness,
 }
 
 const fn hours_default() -> u16 {
@@ -172,6 +173,7 @@ fn node(file: &str, text: &NodeText) -> Result<RosterNode, TextError> {
     let role = |role: &RoleText| match role {
         RoleText::Home => Role::Home,
         RoleText::Stage => Role::Stage,
+        RoleText::Witness => Role::Witness,
     };
     Ok(RosterNode {
         peer: place.parse::<PeerKey>("peer", &text.peer)?,

@@ -112,6 +112,7 @@ fn setup(config: Config) -> Result<Setup, UpError> {
         draft_file: model.draft_file,
         prefix_cache: model.prefix_cache,
     };
+    let retention = config.retention();
     Ok(Setup {
         institution: Some(config.institution),
         data_dir: config.data_dir,
@@ -126,6 +127,8 @@ fn setup(config: Config) -> Result<Setup, UpError> {
         client_listen: config.client.listen,
         client_keys: config.client.keys,
         models: config.models.into_iter().map(model).collect(),
+        witness_key: config.witness_key,
+        retention,
     })
 }
 

@@ -100,6 +100,10 @@ impl Actor {
             }
             Message::Met(peer) => self.met(now, &peer),
             Message::Lost(peer, silent) => self.lost(now, &peer, silent),
+            Message::Distrust(peer) => {
+                self.core.distrust(now, peer);
+                self.publish(now);
+            }
         }
     }
 

@@ -37,6 +37,10 @@ pub(crate) fn node_key(number: u8) -> NodeKey {
     NodeKey::from_seed(&[number; 32])
 }
 
+pub(crate) fn witness_key(number: u8) -> NodeKey {
+    NodeKey::from_seed(&[50 + number; 32])
+}
+
 fn root_key(number: u8) -> NodeKey {
     NodeKey::from_seed(&[200 + number; 32])
 }
@@ -53,14 +57,15 @@ impl Consortium {
             let keys = InstitutionKeys {
                 root: root.public(),
                 roster: roster_key(number).public(),
-                witness: NodeKey::from_seed(&[50 + number; 32]).public(),
+                witness: witness_key(number).public(),
             };
             let legal_name = format!("Institution {number}");
             Institution::new(format!("inst-{number}"), legal_name, "FR".parse().unwrap(), keys)
         });
         let until = clock.now() + Duration::from_secs(3_600);
         let validity = Validity { from: clock.now(), until };
-        let charter = Charter::genesis("Test", validity, institutions.collect());
+        let genesis = Charter::genesis("Test", validity, institutions.collect());
+        let charter = Charter { witnesses: 1, ..genesis };
         let signed = charter.sign_all(&roots).unwrap();
         let hash = signed.hash();
         let charter = SignedChain { charters: vec![signed], suspensions: Vec::new() };
@@ -95,7 +100,7 @@ impl Consortium {
             .map(|node| RosterNode {
                 peer: node_key(*node).public(),
                 jurisdiction: "FR".parse().unwrap(),
-                roles: [Role::Home, Role::Stage].into(),
+                roles: [Role::Home, Role::Stage, Role::Witness].into(),
                 control_addresses: Vec::new(),
             })
             .collect();

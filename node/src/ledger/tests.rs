@@ -4,7 +4,7 @@ mod countersign;
 
 use std::path::Path;
 
-use comity_protocol::{id::SessionId, receipt::OpenRecord};
+use comity_protocol::{id::SessionId, limits::RETENTION_DEFAULT, receipt::OpenRecord};
 
 use super::*;
 use crate::log::Record;
@@ -28,7 +28,7 @@ impl Desk {
         let (log, _) = Log::open(folder).unwrap();
         let store = Arc::new(Store::open(folder, log.clone()).unwrap());
         let key = NodeKey::from_seed(&[seed; 32]);
-        let ledger = Ledger::new(key, CHARTER, log.clone(), Clock::start());
+        let ledger = Ledger::new(key, CHARTER, log.clone(), Clock::start(), RETENTION_DEFAULT);
         Self { log, store, ledger }
     }
 

@@ -13,9 +13,7 @@ use comity_protocol::{id::Digest, log::tree::Frontier};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
-use super::{
-    AppendError, Position, RECORD_BYTES_MAX, frame::Header, hashes::Tree, recover::End,
-};
+use super::{AppendError, Position, RECORD_BYTES_MAX, frame::Header, hashes::Tree, recover::End};
 
 /// Appends that share one `fsync`, so that the first of them does not wait for too many others.
 const BATCH_MAX: usize = 256;

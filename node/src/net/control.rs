@@ -18,6 +18,7 @@ use std::{
 };
 
 use comity_protocol::{
+    control::{ControlReply, ControlRequest},
     id::PeerKey,
     signed::{NodeKey, Signed},
 };
@@ -25,17 +26,20 @@ use libp2p::{
     Multiaddr, PeerId, Swarm, TransportError, core::transport::ListenerId, futures::StreamExt as _,
     gossipsub, multiaddr::Protocol, swarm::SwarmEvent,
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, info_span};
 
 use super::{Plane, tls};
-use crate::directory::Directory;
-use actor::Actor;
+use crate::{directory::Directory, witness::Witness};
+use actor::{Actor, Message};
 use behaviour::Behaviour;
 
-/// Announcements that may wait to be sent; a node makes one now and then.
-const ANNOUNCEMENTS_CAPACITY: usize = 16;
+/// Announcements and questions that may wait to be sent; a node has some now and then.
+const MESSAGES_CAPACITY: usize = 16;
 /// How long a listener may take to say where it listens.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -50,6 +54,8 @@ pub struct ControlConfig {
     pub peers: Vec<String>,
     /// The node's identity.
     pub key: NodeKey,
+    /// Who cosigns others' checkpoints on this node, if anyone.
+    pub witness: Option<Witness>,
 }
 
 /// Why there is no control plane.
@@ -93,7 +99,7 @@ pub enum ControlError {
 /// Handle to the control plane. Cheap to clone; it works until its token is cancelled.
 #[derive(Debug, Clone)]
 pub struct Control {
-    announcements: mpsc::Sender<Signed>,
+    messages: mpsc::Sender<Message>,
     addresses: Arc<[String]>,
 }
 
@@ -126,10 +132,11 @@ impl Control {
         let me = *swarm.local_peer_id();
         let shown = shown.into_iter().map(|address| with_peer(address, me).to_string()).collect();
 
-        let (announcements, inbox) = mpsc::channel(ANNOUNCEMENTS_CAPACITY);
-        let actor = Actor::new(swarm, topic, directory, config.key.public(), peers);
+        let (messages, inbox) = mpsc::channel(MESSAGES_CAPACITY);
+        let me = config.key.public();
+        let actor = Actor::new(swarm, topic, directory, me, peers, config.witness);
         tasks.spawn(actor.run(inbox, cancel).instrument(info_span!("control")));
-        Ok(Self { announcements, addresses: shown })
+        Ok(Self { messages, addresses: shown })
     }
 
     /// Sends this node's announcement to the consortium. It is not put into the own directory.
@@ -137,7 +144,17 @@ impl Control {
     /// Dropping the future may leave it unsent.
     pub async fn announce(&self, signed: Signed) {
         // If the actor is gone, the node is stopping.
-        let _ = self.announcements.send(signed).await;
+        let _ = self.messages.send(Message::Announce(signed)).await;
+    }
+
+    /// Asks `peer`; `None` if it is not connected, does not answer in time or answers nonsense.
+    ///
+    /// Dropping the future abandons only the answer.
+    pub async fn ask(&self, peer: PeerKey, request: ControlRequest) -> Option<ControlReply> {
+        let (reply, answered) = oneshot::channel();
+        // If the actor is gone, so is the reply's sender.
+        let _ = self.messages.send(Message::Ask { peer, request, reply }).await;
+        answered.await.ok()
     }
 
     /// Where others call this node, its peer id included.

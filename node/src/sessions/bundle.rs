@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use comity_protocol::{
     bundle::{Bundle, BundleError, verify},
-    id::Digest,
+    id::{Digest, SessionId},
     receipt::{FinishReason, Opening, Receipt},
     refusal::Cause,
     session::home::Ending,
@@ -11,7 +11,7 @@ use comity_protocol::{
     time::Timestamp,
     wire::Wire as _,
 };
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::{Context, home::Job};
 use crate::ledger::LedgerError;
@@ -113,7 +113,18 @@ impl Context {
         if let Err(error) = verify(&bytes, &self.charter) {
             warn!(%error, "the bundle of this session does not verify");
         }
+        self.keep(job.open_record.session, bytes.clone()).await;
         Ok(bytes)
+    }
+
+    /// Keeps the bundle for as long as the receipt says, if bundles are kept. The holder gets theirs
+    /// even where that fails.
+    async fn keep(&self, session: SessionId, bundle: Bytes) {
+        let Some(bodies) = self.bodies.clone() else { return };
+        let kept = tokio::task::spawn_blocking(move || bodies.keep(&session, &bundle)).await;
+        if let Err(error) = kept.map_err(std::io::Error::from).flatten() {
+            error!(%error, "the proof of this session is not kept");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use comity_protocol::{
     announcement::AnnouncementError,
     charter::CharterError,
-    control::{ControlReply, Hello},
+    control::{ControlReply, ControlRequest, Hello},
     directory::Change,
     id::PeerKey,
     limits::ANNOUNCEMENT_BYTES_MAX,
@@ -19,11 +19,11 @@ use libp2p::{
     Multiaddr, PeerId, Swarm,
     futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered},
     gossipsub::{self, MessageAcceptance, MessageId},
-    request_response::{self, ResponseChannel},
+    request_response::{self, OutboundRequestId, ResponseChannel},
     swarm::SwarmEvent,
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,7 @@ use super::{
 use crate::{
     directory::{Changes, Directory, InsertError},
     net::Admission,
+    witness::Witness,
 };
 
 /// How long a peer on no valid roster has to prove that it is on one.
@@ -47,6 +48,15 @@ const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
 const SETTLE_TIME: Duration = Duration::from_secs(3);
 /// Messages of peers that the directory is asked about at once; more are dropped.
 pub(super) const WORK_MAX: usize = 256;
+
+/// What the node wants said.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// To everyone.
+    Announce(Signed),
+    /// To one peer, which is to answer.
+    Ask { peer: PeerKey, request: ControlRequest, reply: oneshot::Sender<ControlReply> },
+}
 
 /// What the directory said, and for whom.
 pub(super) enum Outcome {
@@ -86,6 +96,10 @@ pub(super) struct Actor {
     pub(super) called: HashSet<PeerId>,
     /// Hellos of peers that know a later charter, to be heard again once that has come.
     pub(super) unheard: HashMap<PeerId, Hello>,
+    /// Who waits for the answer to a question; at most as many as the node asks at once.
+    pub(super) asked: HashMap<OutboundRequestId, oneshot::Sender<ControlReply>>,
+    /// Who cosigns others' checkpoints on this node, if anyone.
+    pub(super) witness: Option<Witness>,
     /// Questions to the directory: at most [`WORK_MAX`] for messages, and one for each connection.
     pub(super) work: FuturesUnordered<BoxFuture<'static, Outcome>>,
 }
@@ -97,6 +111,7 @@ impl Actor {
         directory: Directory,
         me: PeerKey,
         peers: Vec<Multiaddr>,
+        witness: Option<Witness>,
     ) -> Self {
         let actor = Self {
             swarm,
@@ -111,6 +126,8 @@ impl Actor {
             settling: HashMap::new(),
             called: HashSet::new(),
             unheard: HashMap::new(),
+            asked: HashMap::new(),
+            witness,
             work: FuturesUnordered::new(),
         };
         actor.ask_neighbours();
@@ -119,7 +136,7 @@ impl Actor {
 
     pub(super) async fn run(
         mut self,
-        mut inbox: mpsc::Receiver<Signed>,
+        mut inbox: mpsc::Receiver<Message>,
         cancel: CancellationToken,
     ) {
         loop {
@@ -129,7 +146,7 @@ impl Actor {
                 Ok(()) = self.admission.changed() => self.on_admission(),
                 Ok(()) = self.changes.changed() => self.on_changes(),
                 Some(outcome) = self.work.next() => self.on_outcome(outcome),
-                Some(signed) = inbox.recv() => self.publish(&signed),
+                Some(message) = inbox.recv() => self.on_message(message),
                 () = until(timer) => self.on_timer(),
                 event = self.swarm.select_next_some() => self.on_event(event),
             }
@@ -387,6 +404,13 @@ impl Actor {
             if self.admits(peer) {
                 self.greet(*peer);
             }
+        }
+    }
+
+    fn on_message(&mut self, message: Message) {
+        match message {
+            Message::Announce(signed) => self.publish(&signed),
+            Message::Ask { peer, request, reply } => self.put(&peer, request, reply),
         }
     }
 

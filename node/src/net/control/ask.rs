@@ -1,14 +1,25 @@
-//! Questions to neighbours and their answers: versions of the charter. Not hellos.
+//! Questions to neighbours and their answers: versions of the charter, cosignatures. Not hellos.
 
 use comity_protocol::{
     charter::{Chain, CharterError},
     control::{ControlReply, ControlRequest, Hello},
     directory::Change,
+    id::PeerKey,
+    log::witness::{WitnessRefusal, WitnessReply},
+    refusal::Cause,
 };
-use libp2p::{PeerId, futures::FutureExt as _, request_response};
+use libp2p::{
+    PeerId,
+    futures::FutureExt as _,
+    request_response::{self, ResponseChannel},
+};
+use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
-use super::actor::{Actor, Outcome, WORK_MAX};
+use super::{
+    actor::{Actor, Outcome, WORK_MAX},
+    tls,
+};
 use crate::directory::InsertError;
 
 /// First version after the genesis.
@@ -30,6 +41,20 @@ impl Actor {
         self.swarm.behaviour_mut().ask.send_request(&peer, ControlRequest::Charters { from });
     }
 
+    /// Asks `peer` for the node; `reply` is dropped if it cannot answer.
+    pub(super) fn put(
+        &mut self,
+        peer: &PeerKey,
+        request: ControlRequest,
+        reply: oneshot::Sender<ControlReply>,
+    ) {
+        let Ok(peer) = tls::peer_id(peer) else { return };
+        if self.swarm.is_connected(&peer) {
+            let id = self.swarm.behaviour_mut().ask.send_request(&peer, request);
+            self.asked.insert(id, reply);
+        }
+    }
+
     pub(super) fn on_ask_event(
         &mut self,
         event: request_response::Event<ControlRequest, ControlReply>,
@@ -37,30 +62,71 @@ impl Actor {
         use request_response::{Event, Message};
         match event {
             Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
-                // Whom we called was told at once what we know; nobody else is before he proved
-                // that he is a member.
-                let may_know = self.admits(&peer) || self.called.contains(&peer);
-                if may_know && self.work.len() < WORK_MAX {
-                    let directory = self.directory.clone();
-                    let ControlRequest::Charters { from } = request;
-                    let answering = async move {
-                        let reply = ControlReply::Charters(directory.charters(from).await);
-                        Outcome::Answer { channel, reply }
-                    };
-                    self.work.push(answering.boxed());
+                if self.work.len() < WORK_MAX {
+                    self.answer(peer, request, channel);
                 }
             }
-            Event::Message { peer, message: Message::Response { response, .. }, .. } => {
-                self.on_reply(peer, response);
+            Event::Message {
+                peer, message: Message::Response { request_id, response }, ..
+            } => {
+                match self.asked.remove(&request_id) {
+                    // Whoever asked may be gone.
+                    Some(reply) => drop(reply.send(response)),
+                    None => self.on_reply(peer, response),
+                }
             }
-            Event::OutboundFailure { peer, error, .. } => debug!(%peer, %error, "no answer"),
+            Event::OutboundFailure { peer, request_id, error, .. } => {
+                self.asked.remove(&request_id);
+                debug!(%peer, %error, "no answer");
+            }
             Event::InboundFailure { peer, error, .. } => debug!(%peer, %error, "bad question"),
             Event::ResponseSent { .. } => {}
         }
     }
 
+    fn answer(
+        &self,
+        peer: PeerId,
+        request: ControlRequest,
+        channel: ResponseChannel<ControlReply>,
+    ) {
+        let admitted = tls::peer_of(&peer).filter(|_| self.admits(&peer));
+        match (request, admitted) {
+            // Whom we called was told at once what we know; nobody else is before he proved that
+            // he is a member.
+            (ControlRequest::Charters { from }, _)
+                if admitted.is_some() || self.called.contains(&peer) =>
+            {
+                let directory = self.directory.clone();
+                let answering = async move {
+                    let reply = ControlReply::Charters(directory.charters(from).await);
+                    Outcome::Answer { channel, reply }
+                };
+                self.work.push(answering.boxed());
+            }
+            (ControlRequest::Witness(request), Some(peer)) => {
+                let witness = self.witness.clone();
+                let answering = async move {
+                    let reply = match witness {
+                        Some(witness) => witness.cosign(peer, request).await,
+                        None => WitnessReply::Refused(WitnessRefusal::new(
+                            Cause::NotServed,
+                            "this node is no witness",
+                        )),
+                    };
+                    Outcome::Answer { channel, reply: ControlReply::Witness(reply) }
+                };
+                self.work.push(answering.boxed());
+            }
+            _ => {}
+        }
+    }
+
     fn on_reply(&mut self, peer: PeerId, reply: ControlReply) {
-        let ControlReply::Charters(chain) = reply;
+        let ControlReply::Charters(chain) = reply else {
+            self.unheard.remove(&peer);
+            return;
+        };
         // Nothing is taken that was not asked for, and nothing that says nothing.
         if !self.unheard.contains_key(&peer) || chain.charters.is_empty() {
             self.unheard.remove(&peer);

@@ -38,6 +38,7 @@ impl Member {
             advertise: Vec::new(),
             peers,
             key: node_key(number),
+            witness: None,
         };
         let control = Control::spawn(config, directory.clone(), &tasks, cancel.clone());
         Self { control: control.await.unwrap(), directory, cancel, tasks }
@@ -123,7 +124,8 @@ impl Member {
         let bare = |address: &String| address.split("/p2p/").next().unwrap().to_owned();
         let listen = addresses.iter().map(bare).collect();
         let (advertise, peers) = (Vec::new(), Vec::new());
-        let config = ControlConfig { listen, advertise, peers, key: node_key(number) };
+        let config =
+            ControlConfig { listen, advertise, peers, key: node_key(number), witness: None };
         let control = Control::spawn(config, directory.clone(), &tasks, cancel.clone());
         Self { control: control.await.unwrap(), directory, cancel, tasks }
     }
@@ -280,6 +282,7 @@ async fn addresses_that_cannot_be_listened_on_are_named() {
             advertise: Vec::new(),
             peers: Vec::new(),
             key: node_key(2),
+            witness: None,
         };
         let directory = member.directory.clone();
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());

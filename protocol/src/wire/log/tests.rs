@@ -5,7 +5,10 @@ use prost::Message as _;
 use super::*;
 use crate::{
     control::{ControlReply, ControlRequest},
-    limits::NOTE_BYTES_MAX, log::checkpoint::Checkpoint, refusal::Cause, signed::NodeKey,
+    limits::NOTE_BYTES_MAX,
+    log::checkpoint::Checkpoint,
+    refusal::Cause,
+    signed::NodeKey,
     wire::Wire,
 };
 
