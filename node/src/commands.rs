@@ -13,6 +13,7 @@ pub mod generate;
 pub mod invite;
 pub mod join;
 pub mod key;
+pub mod log;
 pub mod model;
 pub mod policy;
 pub mod pull;

@@ -17,7 +17,7 @@ use tracing::error;
 use crate::files;
 
 /// File of every version of the charter, in the data folder.
-const CHARTER_FILE: &str = "charter.signed";
+pub(crate) const CHARTER_FILE: &str = "charter.signed";
 /// File with two versions of one number, in the data folder. While it is there, the node works for
 /// its own institution alone; people remove it once they have decided.
 const FORK_FILE: &str = "charter.fork";

@@ -4,8 +4,8 @@ use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use comity_node::commands::{
-    self, Outcome, account, charter, chat, demo, generate, invite, join, key, model, pull, roster,
-    status, up, verify,
+    self, Outcome, account, charter, chat, demo, generate, invite, join, key, log, model, pull,
+    roster, status, up, verify,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -54,6 +54,9 @@ enum Command {
     /// Show what institutions computed for each other, from a node's log.
     #[command(subcommand)]
     Account(account::Command),
+    /// Show, check and prove what a node recorded.
+    #[command(subcommand)]
+    Log(log::Command),
     /// Check the proof of an answer, offline.
     Verify(verify::Args),
     /// Show the mesh as a node sees it.
@@ -97,6 +100,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Outcome> {
         Command::Invite(args) => Box::pin(invite::run(args)).await?,
         Command::Join(args) => Box::pin(join::run(args)).await?,
         Command::Account(command) => Box::pin(account::run(command)).await?,
+        Command::Log(command) => Box::pin(log::run(command)).await?,
         Command::Verify(args) => Box::pin(verify::run(args)).await?,
         Command::Status(args) => Box::pin(status::run(args)).await?,
     })

@@ -12,3 +12,4 @@ mod rogue;
 mod rogues;
 mod strangers;
 mod swarm;
+mod witnessed;

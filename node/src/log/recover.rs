@@ -61,8 +61,8 @@ impl Records {
         Ok(Self { frames, digest, growing: false, failed: false })
     }
 
-    /// Like [`Self::open`] from the first record, but what is no whole frame ends it without error: it
-    /// may be being written.
+    /// Like [`Self::open`] from the first record, but what is no whole frame ends it without error if
+    /// nothing after it proves that it was durable: it may be being written.
     pub(super) fn open_to_last(path: &Path, end: u64) -> io::Result<Self> {
         Ok(Self { growing: true, ..Self::open(path, 0, end)? })
     }
@@ -71,10 +71,10 @@ impl Records {
         loop {
             let offset = self.frames.offset;
             let Some((header, bytes)) = self.frames.next()? else {
-                if self.growing || self.frames.at_end() {
-                    return Ok(None);
-                }
-                return Err(damaged(offset));
+                let torn = self.frames.at_end()
+                    || (self.growing
+                        && !proves_more(&self.frames.file, offset, self.frames.end())?);
+                return if torn { Ok(None) } else { Err(damaged(offset)) };
             };
             if self.digest.is_some_and(|digest| digest != header.previous) {
                 return Err(damaged(offset));
@@ -195,6 +195,11 @@ impl Frames {
         file.seek(SeekFrom::Start(offset))?;
         let unread = end.saturating_sub(offset);
         Ok(Self { file, buffer: Vec::new(), start: 0, unread, offset })
+    }
+
+    /// Where the last byte that it may read ends.
+    const fn end(&self) -> u64 {
+        self.offset + (self.buffer.len() - self.start) as u64 + self.unread
     }
 
     fn at_end(&self) -> bool {

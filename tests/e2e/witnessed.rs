@@ -1,0 +1,46 @@
+//! A session's record, witnessed by other institutions and proved from home's folder.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use comity_node::{bodies::Bodies, commands::log};
+use comity_protocol::{
+    bundle::{Bundle, Reader, Report, VerifyError, verify_knowing},
+    receipt::Receipt,
+    time::Timestamp,
+    wire::Wire as _,
+};
+use tokio::time::timeout;
+
+use crate::swarm::{PATIENCE, Swarm, request};
+
+impl Swarm {
+    fn verify_now(&self, bundle: &[u8]) -> Result<Report, VerifyError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let now = Timestamp::from_ms(u64::try_from(now.as_millis()).unwrap());
+        verify_knowing(bundle, Reader { genesis: &self.demo.genesis, charters: &[], now })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_witnessed_and_its_proof_outlives_the_erasure_of_its_text() {
+    let swarm = Swarm::of_fixture(3).await;
+    let answer = swarm.ask(request("the cat sat on the", 8)).await;
+    assert!(!swarm.verify(&answer).witnessed);
+    let bundle = Bundle::decode(&answer.finished.bundle).unwrap();
+    let receipt = Receipt::decode(&bundle.receipt.payload).unwrap();
+    let mut progress = swarm.home().checkpoints();
+    let seen = progress.wait_for(|progress| progress.witnessed >= receipt.sequence);
+    timeout(PATIENCE, seen).await.unwrap().unwrap();
+
+    let folder = swarm.folder.path().join("node-0");
+    let prove = || log::proof(&folder, &receipt.session).unwrap().unwrap();
+    let (proved, wanted) = prove();
+    assert!(proved.cosigned.len() >= wanted && wanted == 1, "{:?}", proved.cosigned);
+    let report = swarm.verify_now(&proved.bundle).unwrap();
+    assert!(report.witnessed && report.complete && report.opened, "{report:?}");
+
+    assert!(Bodies::new(&folder).erase(&receipt.session).unwrap());
+    let report = swarm.verify_now(&prove().0.bundle).unwrap();
+    assert!(report.witnessed && !report.opened, "{report:?}");
+    swarm.shutdown().await;
+}
