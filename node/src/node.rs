@@ -2,6 +2,7 @@
 
 mod announcer;
 mod contacts;
+mod countersigning;
 mod expiry;
 mod retention;
 mod watch;
@@ -29,7 +30,7 @@ use comity_protocol::{
     wire::Wire as _,
 };
 use tokio::{
-    sync::{Semaphore, watch as watched},
+    sync::{Semaphore, mpsc, watch as watched},
     task::JoinError,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -61,6 +62,7 @@ pub const KEY_FILE: &str = "node.key";
 /// File of the token that admits clients of this machine, in the data folder.
 pub const TOKEN_FILE: &str = "client.token";
 
+use countersigning::Books;
 pub use watch::WatchedFiles;
 
 use witnessing::Records;
@@ -227,17 +229,22 @@ impl Node {
         let shared = (log.clone(), directory.clone(), clock);
         let life = (&tasks, &cancel);
         let records = Records::new(&setup.data_dir, institution.clone(), &key, shared, life);
+        let (countersign, asked) = mpsc::channel(countersigning::WAITING_MAX);
         let control_config = ControlConfig {
             listen: setup.control_listen,
             advertise: setup.control_advertise,
             peers: setup.control_peers,
             key: key.clone(),
             witness: records.witness(setup.witness_key)?,
+            countersign,
         };
         let control =
             Control::spawn(control_config, directory.clone(), &tasks, cancel.child_token()).await?;
         let checkpoints = records.checkpoints(&control).await?;
         let (ledger, bodies) = records.ledger(&store, setup.retention).await?;
+        let books = Books { ledger: ledger.clone(), store: store.clone() };
+        tasks.spawn(books.clone().give(asked, cancel.child_token()));
+        tasks.spawn(books.ask(control.clone(), cancel.child_token()));
 
         let context = Arc::new(Context {
             me,

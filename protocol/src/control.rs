@@ -43,6 +43,8 @@ pub enum ControlRequest {
     },
     /// For a cosignature on a checkpoint of the log of the node that asks.
     Witness(WitnessRequest),
+    /// For home's countersignature of a signed stage receipt of the node that asks.
+    Countersign(Signed),
 }
 
 /// The answer to a [`ControlRequest`].
@@ -52,4 +54,6 @@ pub enum ControlReply {
     Charters(SignedChain),
     /// To [`ControlRequest::Witness`].
     Witness(WitnessReply),
+    /// To [`ControlRequest::Countersign`]: a signed countersignature, if home gives one.
+    Countersign(Option<Signed>),
 }

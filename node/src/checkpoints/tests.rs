@@ -83,6 +83,7 @@ impl Pair {
             peers: self.addresses.clone(),
             key: node_key(number),
             witness,
+            countersign: tokio::sync::mpsc::channel(1).0,
         };
         Control::spawn(config, directory, tasks, cancel.clone()).await.unwrap()
     }

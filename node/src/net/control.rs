@@ -56,6 +56,17 @@ pub struct ControlConfig {
     pub key: NodeKey,
     /// Who cosigns others' checkpoints on this node, if anyone.
     pub witness: Option<Witness>,
+    /// Takes stage receipts that their signers want countersigned.
+    pub countersign: mpsc::Sender<Countersign>,
+}
+
+/// A stage receipt to be countersigned, if this node was its home.
+#[derive(Debug)]
+pub struct Countersign {
+    /// The signed stage receipt.
+    pub receipt: Signed,
+    /// Takes home's countersignature, if it gives one.
+    pub reply: oneshot::Sender<Option<Signed>>,
 }
 
 /// Why there is no control plane.
@@ -134,7 +145,8 @@ impl Control {
 
         let (messages, inbox) = mpsc::channel(MESSAGES_CAPACITY);
         let me = config.key.public();
-        let actor = Actor::new(swarm, topic, directory, me, peers, config.witness);
+        let actor =
+            Actor::new(swarm, topic, directory, me, peers, config.witness, config.countersign);
         tasks.spawn(actor.run(inbox, cancel).instrument(info_span!("control")));
         Ok(Self { messages, addresses: shown })
     }

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{
+    Countersign,
     ask::later_charter,
     behaviour::{Behaviour, BehaviourEvent},
     dialer::Dialer,
@@ -100,6 +101,7 @@ pub(super) struct Actor {
     pub(super) asked: HashMap<OutboundRequestId, oneshot::Sender<ControlReply>>,
     /// Who cosigns others' checkpoints on this node, if anyone.
     pub(super) witness: Option<Witness>,
+    pub(super) countersign: mpsc::Sender<Countersign>,
     /// Questions to the directory: at most [`WORK_MAX`] for messages, and one for each connection.
     pub(super) work: FuturesUnordered<BoxFuture<'static, Outcome>>,
 }
@@ -112,6 +114,7 @@ impl Actor {
         me: PeerKey,
         peers: Vec<Multiaddr>,
         witness: Option<Witness>,
+        countersign: mpsc::Sender<Countersign>,
     ) -> Self {
         let actor = Self {
             swarm,
@@ -128,6 +131,7 @@ impl Actor {
             unheard: HashMap::new(),
             asked: HashMap::new(),
             witness,
+            countersign,
             work: FuturesUnordered::new(),
         };
         actor.ask_neighbours();

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
 use super::{
+    Countersign,
     actor::{Actor, Outcome, WORK_MAX},
     tls,
 };
@@ -117,6 +118,18 @@ impl Actor {
                     Outcome::Answer { channel, reply: ControlReply::Witness(reply) }
                 };
                 self.work.push(answering.boxed());
+            }
+            (ControlRequest::Countersign(receipt), Some(_)) => {
+                let (reply, given) = oneshot::channel();
+                // If too many wait, the one who asks asks again.
+                let waits = self.countersign.try_send(Countersign { receipt, reply });
+                if waits.is_ok() {
+                    let answering = async move {
+                        let reply = ControlReply::Countersign(given.await.unwrap_or_default());
+                        Outcome::Answer { channel, reply }
+                    };
+                    self.work.push(answering.boxed());
+                }
             }
             _ => {}
         }

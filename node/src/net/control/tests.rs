@@ -39,6 +39,7 @@ impl Member {
             peers,
             key: node_key(number),
             witness: None,
+            countersign: mpsc::channel(1).0,
         };
         let control = Control::spawn(config, directory.clone(), &tasks, cancel.clone());
         Self { control: control.await.unwrap(), directory, cancel, tasks }
@@ -124,8 +125,14 @@ impl Member {
         let bare = |address: &String| address.split("/p2p/").next().unwrap().to_owned();
         let listen = addresses.iter().map(bare).collect();
         let (advertise, peers) = (Vec::new(), Vec::new());
-        let config =
-            ControlConfig { listen, advertise, peers, key: node_key(number), witness: None };
+        let config = ControlConfig {
+            listen,
+            advertise,
+            peers,
+            key: node_key(number),
+            witness: None,
+            countersign: mpsc::channel(1).0,
+        };
         let control = Control::spawn(config, directory.clone(), &tasks, cancel.clone());
         Self { control: control.await.unwrap(), directory, cancel, tasks }
     }
@@ -283,6 +290,7 @@ async fn addresses_that_cannot_be_listened_on_are_named() {
             peers: Vec::new(),
             key: node_key(2),
             witness: None,
+            countersign: mpsc::channel(1).0,
         };
         let directory = member.directory.clone();
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());

@@ -81,6 +81,7 @@ impl From<&ControlRequest> for pb::ControlRequest {
         let kind = match request {
             ControlRequest::Charters { from } => Kind::Charters(pb::CharterRequest { from: *from }),
             ControlRequest::Witness(request) => Kind::Witness(request.into()),
+            ControlRequest::Countersign(receipt) => Kind::Countersign(receipt.into()),
         };
         Self { kind: Some(kind) }
     }
@@ -97,6 +98,7 @@ impl TryFrom<pb::ControlRequest> for ControlRequest {
                 Ok(Self::Charters { from })
             }
             Kind::Witness(request) => Ok(Self::Witness(request.try_into()?)),
+            Kind::Countersign(receipt) => Ok(Self::Countersign(receipt.try_into()?)),
         }
     }
 }
@@ -107,6 +109,9 @@ impl From<&ControlReply> for pb::ControlReply {
         let kind = match reply {
             ControlReply::Charters(chain) => Kind::Charters(chain.into()),
             ControlReply::Witness(reply) => Kind::Witness(reply.into()),
+            ControlReply::Countersign(given) => Kind::Countersign(pb::CountersignReply {
+                countersignature: given.as_ref().map(Into::into),
+            }),
         };
         Self { kind: Some(kind) }
     }
@@ -120,6 +125,10 @@ impl TryFrom<pb::ControlReply> for ControlReply {
         match required(pb.kind, "control_reply.kind")? {
             Kind::Charters(chain) => Ok(Self::Charters(chain.try_into()?)),
             Kind::Witness(reply) => Ok(Self::Witness(reply.try_into()?)),
+            Kind::Countersign(reply) => {
+                let given = reply.countersignature.map(Signed::try_from).transpose()?;
+                Ok(Self::Countersign(given))
+            }
         }
     }
 }
