@@ -3,11 +3,13 @@
 //! `vectors/bundles/index.json` lists them; a bundle is the concatenation of parts, which stand in
 //! `vectors/bundles/parts.json` once each. `verify.py` reads the same files.
 
+mod bounds;
 mod charters;
 mod committed;
 mod contents;
 mod forms;
 mod logs;
+mod raw;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -90,7 +92,7 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    [forms::cases(), charters::cases(), contents::cases(), logs::cases()].concat()
+    [forms::cases(), bounds::cases(), charters::cases(), contents::cases(), logs::cases()].concat()
 }
 
 #[test]

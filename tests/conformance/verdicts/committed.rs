@@ -11,7 +11,7 @@ use crate::vectors;
 const INDEX: &str = "bundles/index.json";
 const PARTS: &str = "bundles/parts.json";
 /// Digits of a part's name.
-const NAME_DIGITS: usize = 12;
+const NAME_DIGITS: usize = 8;
 
 /// Compares `cases` with the committed ones, or writes them if asked to.
 pub(super) fn check(cases: &[Case]) {
