@@ -7,6 +7,7 @@ use comity_protocol::{
     id::Digest,
     policy::Policy,
     receipt::{Acknowledgement, FinishReason, Receipt},
+    refusal::Cause,
     signed::Domain,
     time::Timestamp,
     wire::Wire as _,
@@ -78,7 +79,7 @@ fn receipts() -> Vec<Edit> {
         (15, number(15, 16_777_217), "prompt_tokens"),
         (17, number(17, 16_777_217), "output_tokens"),
         (19, number(19, 5), "finish_reason"),
-        (20, number(20, 16), "cause"),
+        (19, [number(19, 3), number(20, Cause::ALL.len() as u64 + 1)].concat(), "cause"),
         (20, number(20, u64::MAX), "cause"),
         (21, bytes(21, &[]), "filters"),
         (21, many(65, &long(21, 1)), "filters"),
@@ -102,7 +103,9 @@ fn entries() -> Vec<Edit> {
     let named = bytes(2, b"alba");
     let from = bytes(3, &[1; 32]);
     let to = [from.clone(), bytes(4, &[2; 32])].concat();
+    let whole = [named.clone(), number(4, 1)].concat();
     vec![
+        (35, [long(22, 31), bytes(35, &whole)].concat(), "stage_receipts"),
         (35, work(&[]), "work.institution"),
         (35, work(&number(1, 64)), "work.stage"),
         (35, work(&named), "work.parameters"),
@@ -114,6 +117,12 @@ fn entries() -> Vec<Edit> {
         (34, bytes(34, &from), "migrations.to"),
         (34, bytes(34, &to), "migrations.cause"),
     ]
+}
+
+/// A list of 65 pairs of letters in ascending order.
+fn pairs(field: u64) -> Vec<u8> {
+    let pair = |number: u8| bytes(field, &[b'A' + number / 26, b'A' + number % 26]);
+    (0..65).flat_map(pair).collect()
 }
 
 /// Policies within receipts.
@@ -133,6 +142,9 @@ fn policies() -> Vec<Edit> {
         (with(many(2, &bytes(3, b"FR"))), "forbidden_jurisdictions"),
         (with([bytes(4, b"b"), bytes(4, b"a")].concat()), "allowed_institutions"),
         (with(bytes(4, b"")), "allowed_institutions"),
+        (with(pairs(2)), "allowed_jurisdictions"),
+        (with(pairs(3)), "forbidden_jurisdictions"),
+        (with(pairs(4)), "allowed_institutions"),
         (with(number(5, 1_025)), "pinned_first"),
         (with(number(6, 1_025)), "pinned_last"),
         (with(number(7, 5)), "data_class"),
@@ -228,6 +240,10 @@ pub(super) fn cases() -> Vec<Case> {
             &Bundle { open_record, ..honest.clone() },
         );
     }
+    let edited = edit(&honest.stage_receipts[1].payload, 5, &bytes(5, &number(2, 1_025)));
+    let mut bundle = honest.clone();
+    bundle.stage_receipts[1] = sign(&node(1), Domain::STAGE_RECEIPT, &genesis, edited);
+    add("stage", "block_range".into(), &bundle);
     let edited = long(1, 31);
     let said = sign(&key("client", 0), Domain::ACKNOWLEDGEMENT, &genesis, edited);
     let bundle = Bundle { acknowledgement: Some(said), ..honest.clone() };
@@ -245,6 +261,10 @@ fn others(story: &Story, honest: &Bundle) -> Vec<Case> {
         let said = story.sign(&key("client", 0), Domain::ACKNOWLEDGEMENT, &said);
         Bundle { acknowledgement: Some(said), ..honest.clone() }
     };
+    let mut broken = Story::new();
+    broken.receipt.finish_reason = FinishReason::Error;
+    broken.receipt.cause = Cause::ALL.last().copied();
+    let last = Case::new("less: the last cause", &broken, &broken.bundle()).incomplete();
     let mut twice = Receipt::decode(&honest.receipt.payload).unwrap();
     twice.stages[1].peer = twice.stages[0].peer;
     let receipt = story.sign(&node(0), Domain::RECEIPT, &twice);
@@ -252,6 +272,7 @@ fn others(story: &Story, honest: &Bundle) -> Vec<Case> {
     let (free, any_model) = with_manifest(story.manifest.encode());
     let none = Case::new("route: none", &free, &any_model);
     vec![
+        last,
         Case::new("thanks by a clock behind", story, &early(120_000)),
         Case::new("thanks before the answer", story, &early(120_001))
             .fails("E_TIME", "acknowledgement.received_at"),

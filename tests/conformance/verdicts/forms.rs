@@ -2,7 +2,11 @@
 
 use comity_protocol::{bundle::Bundle, receipt::Opening, signed::Signed, wire::Wire as _};
 
-use super::{Case, committed::split};
+use super::{
+    Case,
+    committed::split,
+    raw::{bytes, content, edit, entries, long},
+};
 use crate::story::Story;
 
 /// Tags of fields of a bundle.
@@ -18,8 +22,8 @@ fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
 
 /// The honest bundle's fields, changed, with the field at fault.
 fn encodings() -> Vec<(&'static str, Vec<u8>, &'static str)> {
-    let bytes = Story::new().bundle().encode();
-    let parts = split(&bytes);
+    let honest = Story::new().bundle().encode();
+    let parts = split(&honest);
     let at = |tag: u8| parts.iter().position(|part| part[0] == tag).unwrap();
     let with = |index: usize, part: &[u8]| {
         let mut parts = parts.clone();
@@ -34,11 +38,11 @@ fn encodings() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     swapped.swap(at(MANIFEST), at(OPENING));
     let mut repeated = parts.clone();
     repeated.insert(at(MANIFEST), manifest);
-    let continued = |more: &[u8]| [&bytes[..], more].concat();
+    let continued = |more: &[u8]| [&honest[..], more].concat();
     vec![
         ("nothing", Vec::new(), "open_record"),
         ("a byte too many", continued(&[0]), "bundle"),
-        ("a byte too few", bytes[..bytes.len() - 1].to_vec(), "bundle"),
+        ("a byte too few", honest[..honest.len() - 1].to_vec(), "bundle"),
         ("an unknown field", continued(&field(0x7A, b"more")), "bundle"),
         ("a number in place of bytes", continued(&[0x48, 1]), "bundle"),
         ("a group", continued(&[0x4B, 0x4C]), "bundle"),
@@ -54,6 +58,15 @@ fn encodings() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("fields out of order", swapped.concat(), "bundle"),
         ("a field twice", repeated.concat(), "bundle"),
         ("no receipt", with(at(0x2A), &[]), "receipt"),
+        ("a short signer", with(at(ACKNOWLEDGEMENT), &envelope(3, 31)), "signed.signer"),
+        ("a short signature", with(at(ACKNOWLEDGEMENT), &envelope(4, 63)), "signed.signature"),
+        ("a charter's short signer", with(0, &charter(1, 31)), "signed_charter.signatures.signer"),
+        (
+            "a charter's short signature",
+            with(0, &charter(2, 63)),
+            "signed_charter.signatures.signature",
+        ),
+        ("a short client", with(at(OPENING), &opening_of(7, 31)), "opening.client"),
         ("an empty envelope", with(at(ACKNOWLEDGEMENT), &[ACKNOWLEDGEMENT, 0]), "signed.domain"),
         (
             "no sampling",
@@ -69,6 +82,26 @@ fn encodings() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a short hash", continued(&field(PROOF, &field(0x12, &[1; 31]))), "log_proof.hashes"),
         ("no text", continued(&field(PROOF, &field(0x1A, &[0xFF]))), "bundle"),
     ]
+}
+
+/// The acknowledgement with a field of another length.
+fn envelope(number: u64, length: usize) -> Vec<u8> {
+    let said = Story::new().bundle().acknowledgement.unwrap().encode();
+    bytes(8, &edit(&said, number, &long(number, length)))
+}
+
+/// The opening with a field of another length.
+fn opening_of(number: u64, length: usize) -> Vec<u8> {
+    let bundle = Story::new().bundle().encode();
+    let all = entries(&bundle);
+    let (_, opening) = all.iter().find(|(number, _)| *number == 7).unwrap();
+    bytes(7, &edit(content(opening), number, &long(number, length)))
+}
+
+/// The charter with one signature, of which a field has another length.
+fn charter(number: u64, length: usize) -> Vec<u8> {
+    let signature = edit(&[long(1, 32), long(2, 64)].concat(), number, &long(number, length));
+    bytes(1, &edit(&Story::new().signed_charter().encode(), 2, &bytes(2, &signature)))
 }
 
 type Change = fn(&mut Bundle);

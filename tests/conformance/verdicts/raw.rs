@@ -50,6 +50,13 @@ pub(super) fn entries(message: &[u8]) -> Vec<(u64, &[u8])> {
     entries
 }
 
+/// What an entry of bytes holds.
+pub(super) fn content(entry: &[u8]) -> &[u8] {
+    let (_, key_bytes) = read(entry);
+    let (_, length_bytes) = read(&entry[key_bytes..]);
+    &entry[key_bytes + length_bytes..]
+}
+
 /// Signs `payload`, whatever it is.
 pub(super) fn sign(by: &NodeKey, domain: Domain, charter: &Digest, payload: Vec<u8>) -> Signed {
     let signature = by.sign_bytes(domain, charter, &payload);

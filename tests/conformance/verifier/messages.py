@@ -11,7 +11,7 @@ SMALL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 STOP, LENGTH, ERROR, CANCELLED = 1, 2, 3, 4
 CAUSES = (
     "cancelled peer_lost timeout overloaded shutdown not_served policy not_admitted governance "
-    "position_mismatch violation not_finite limit bug storage"
+    "position_mismatch violation not_finite limit bug storage quota"
 ).split()
 RAW, CLIENT, TEMPLATE = 1, 2, 3
 ROLE_HOME, ROLE_STAGE = 1, 2

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from . import ed25519, selftest_notes
+from . import ed25519, selftest_notes, selftest_schema
 from .log import is_included, leaf_hash, node_hash
 from .signed import holds, sha256
 
@@ -47,7 +47,8 @@ DOMAINS = {
 
 def run(folder):
     """Problems found, one line each."""
-    checks = (*published(), *strict(), *committed(folder), *trees(), *selftest_notes.run())
+    notes, schema = selftest_notes.run(), selftest_schema.run()
+    checks = (*published(), *strict(), *committed(folder), *trees(), *notes, *schema)
     return [f"self-test: {name}" for name, passed in checks if not passed]
 
 

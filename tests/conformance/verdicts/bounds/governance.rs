@@ -13,7 +13,7 @@ use crate::{
     story::{Story, key},
     verdicts::{
         Case,
-        raw::{bytes, edit, entries, long, many, number, sign},
+        raw::{bytes, content, edit, entries, long, many, number, sign},
     },
 };
 
@@ -24,7 +24,6 @@ fn manifests() -> Vec<Edit> {
         (10, 32, "tokenizer"),
         (11, 32, "chat_template"),
         (12, 32, "config"),
-        (8, 32, "blocks"),
     ]);
     edits.extend(missing(&[
         (1, "name"),
@@ -38,6 +37,7 @@ fn manifests() -> Vec<Edit> {
     ]));
     edits.extend([
         (1, long(1, 129), "name"),
+        (8, many(6, &long(8, 31)), "blocks"),
         (2, long(2, 33), "architecture"),
         (3, number(3, 1_025), "block_count"),
         (4, number(4, 65_537), "hidden_size"),
@@ -134,9 +134,7 @@ fn nodes() -> Vec<(u64, Vec<u8>)> {
 fn edit_within(message: &[u8], field: u64, inner: (u64, Vec<u8>)) -> Vec<u8> {
     let all = entries(message);
     let (_, entry) = all.iter().find(|(number, _)| *number == field).unwrap();
-    // The entry's framing is a tag and a length, each of which a field of its own begins with.
-    let framing = 1 + entry[1..].iter().take_while(|byte| **byte >= 0x80).count() + 1;
-    let edited = edit(&entry[framing..], inner.0, &inner.1);
+    let edited = edit(content(entry), inner.0, &inner.1);
     edit(message, field, &bytes(field, &edited))
 }
 
@@ -157,6 +155,19 @@ pub(super) fn cases() -> Vec<Case> {
         let bundle = Bundle { charters, ..honest.clone() };
         let case = Case::new(format!("bound {}: charter", cases.len()), &story, &bundle);
         cases.push(Case { genesis, ..case }.fails("E_CHARTER", "charters[0]"));
+    }
+    // The first one, signed by whom it should be and by another, and one that lists a node twice.
+    let empty = sign(&key("roster", 0), Domain::ROSTER, &story.genesis(), Vec::new());
+    let whole = honest.rosters[0].payload.to_vec();
+    let strange = sign(&key("stranger", 0), Domain::ROSTER, &story.genesis(), whole.clone());
+    let (_, node) = *entries(&whole).last().unwrap();
+    let twice = [&whole[..], node].concat();
+    let twice = sign(&key("roster", 0), Domain::ROSTER, &story.genesis(), twice);
+    for roster in [empty, strange, twice] {
+        let mut bundle = honest.clone();
+        bundle.rosters[0] = roster;
+        let case = Case::new(format!("bound {}: roster", cases.len()), &story, &bundle);
+        cases.push(case.fails("E_ROSTER", "rosters[0]"));
     }
     let payload = &honest.rosters[1].payload;
     let whole = rosters().into_iter().map(|(field, with)| edit(payload, field, &with));
