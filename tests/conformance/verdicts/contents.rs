@@ -111,8 +111,9 @@ const STORIES: [(&str, Told, &str, &str); 24] = [
 ];
 
 /// What can be verified though it is less than it might be.
-const LESS: [(&str, Told, bool); 8] = [
+const LESS: [(&str, Told, bool); 9] = [
     ("a broken answer", broken, false),
+    ("a node with every role", every_role, true),
     ("a stage that signed less", signed_less, false),
     ("a cancelled answer", |s| s.receipt.finish_reason = FinishReason::Cancelled, false),
     ("an answer that stopped", |s| s.receipt.finish_reason = FinishReason::Stop, true),
@@ -202,6 +203,10 @@ const PARTS: [(&str, Changed, &str, &str); 19] = [
 
 fn roles(story: &mut Story, owner: usize, role: Role) {
     story.rosters[owner].nodes[0].roles = [role].into();
+}
+
+fn every_role(story: &mut Story) {
+    story.rosters[0].nodes[0].roles = [Role::Home, Role::Stage, Role::Witness].into();
 }
 
 fn listed_twice(story: &mut Story) {

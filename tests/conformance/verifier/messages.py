@@ -4,18 +4,35 @@ The order of the checks is part of the format: the first fault is the one that i
 """
 
 from . import limits
+from .fields import (
+    ascending,
+    cause,
+    country,
+    data_class,
+    digests,
+    fail,
+    few,
+    ident,
+    institution_id,
+    known,
+    required,
+    sequence,
+    short,
+    text,
+    texts,
+    within,
+)
 from .note import Note, NoteError
 from .wire import FormatError, decode
 
-SMALL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 STOP, LENGTH, ERROR, CANCELLED = 1, 2, 3, 4
 CAUSES = (
     "cancelled peer_lost timeout overloaded shutdown not_served policy not_admitted governance "
     "position_mismatch violation not_finite limit bug storage quota"
 ).split()
-RAW, CLIENT, TEMPLATE = 1, 2, 3
+RAW, CLIENT = 1, 2
 ROLE_HOME, ROLE_STAGE = 1, 2
-EXACT, ANY = 1, 2
+EXACT = 1
 PUBLIC, SENSITIVE = 1, 4
 
 
@@ -26,81 +43,6 @@ def read(kind, data, bytes_max=limits.PAYLOAD_BYTES_MAX):
     message = decode(kind, data)
     CHECKS[kind](message)
     return message
-
-
-def fail(field, problem):
-    raise FormatError(problem, field)
-
-
-def ident(value, size, field):
-    if len(value) != size:
-        fail(field, "wrong length")
-
-
-def digests(values, field):
-    for value in values:
-        ident(value, 32, field)
-
-
-def text(value, most, field):
-    if not 1 <= len(value.encode()) <= most:
-        fail(field, "empty or too long")
-
-
-def short(value, most, field):
-    if len(value.encode()) > most:
-        fail(field, "too long")
-
-
-def texts(values, most, bytes_max, field):
-    few(values, most, field)
-    for value in values:
-        text(value, bytes_max, field)
-
-
-def within(value, least, most, field):
-    if not least <= value <= most:
-        fail(field, "out of range")
-
-
-def known(value, values, field):
-    if value not in values:
-        fail(field, "unknown")
-
-
-def few(values, most, field):
-    if len(values) > most:
-        fail(field, "too many entries")
-
-
-def ascending(values, field):
-    if any(left >= right for left, right in zip(values, values[1:])):
-        fail(field, "not in strictly ascending order")
-
-
-def required(value, field):
-    if value is None:
-        fail(field, "missing")
-
-
-def country(value, field):
-    if len(value) != 2 or not all("A" <= char <= "Z" for char in value):
-        fail(field, "no ISO 3166-1 alpha-2 code")
-
-
-def institution_id(value, field):
-    text(value, limits.NAME_BYTES_MAX, field)
-    if not SMALL.issuperset(value):
-        fail(field, "only lower-case letters, digits and '-'")
-
-
-def sequence(value, field):
-    if value == 0:
-        fail(field, "counted from 1")
-
-
-def cause(value, field):
-    known(value, range(1, len(CAUSES) + 1), field)
 
 
 def signed(m):
@@ -151,7 +93,7 @@ def institution(m):
     most = (limits.ADDRESSES_MAX, limits.ADDRESS_BYTES_MAX)
     texts(m.contacts, *most, "institution.contacts")
     ident(m.witness_key, 32, "institution.witness_key")
-    known(m.data_class_max, range(5), "institution.data_class_max")
+    data_class(m.data_class_max, "institution.data_class_max")
     texts(m.purposes, limits.POLICIES_MAX, limits.NAME_BYTES_MAX, "institution.purposes")
     ascending(m.purposes, "institution.purposes")
     officer = "institution.data_protection_officer"
@@ -173,10 +115,10 @@ def policy(m):
         text(name, limits.NAME_BYTES_MAX, "policy.allowed_institutions")
     within(m.pinned_first, 0, limits.BLOCKS_MAX, "policy.pinned_first")
     within(m.pinned_last, 0, limits.BLOCKS_MAX, "policy.pinned_last")
-    known(m.data_class, range(5), "policy.data_class")
+    data_class(m.data_class, "policy.data_class")
     short(m.purpose, limits.NAME_BYTES_MAX, "policy.purpose")
-    known(m.recovery, (EXACT, ANY), "policy.recovery")
-    known(m.audit, range(1, 4), "policy.audit")
+    known(m.recovery, "Recovery", "policy.recovery")
+    known(m.audit, "Audit", "policy.audit")
     short(m.transfer_basis, limits.TRANSFER_BASIS_BYTES_MAX, "policy.transfer_basis")
 
 
@@ -230,7 +172,7 @@ def roster_node(m):
         fail("roster_node.roles", "at least one is required")
     ascending(m.roles, "roster_node.roles")
     for role in m.roles:
-        known(role, (ROLE_HOME, ROLE_STAGE), "roster_node.roles")
+        known(role, "Role", "roster_node.roles")
     most = (limits.ADDRESSES_MAX, limits.ADDRESS_BYTES_MAX)
     texts(m.control_addresses, *most, "roster_node.control_addresses")
 
@@ -328,8 +270,8 @@ def migrations(values):
 
 
 def receipt(m):
-    known(m.finish_reason, (STOP, LENGTH, ERROR, CANCELLED), "receipt.finish_reason")
-    known(m.system_prompt_by, (RAW, CLIENT, TEMPLATE), "receipt.system_prompt_by")
+    known(m.finish_reason, "FinishReason", "receipt.finish_reason")
+    known(m.system_prompt_by, "SystemPrompt", "receipt.system_prompt_by")
     work(m)
     ident(m.session, 16, "receipt.session")
     text(m.institution, limits.NAME_BYTES_MAX, "receipt.institution")

@@ -69,6 +69,17 @@ MESSAGES = {
         9 proof LogProof""",
 }
 
+# The highest number of each enum; they are counted without a gap.
+ENUMS = {
+    "Audit": 3,
+    "Cause": 16,
+    "DataClass": 4,
+    "FinishReason": 4,
+    "Recovery": 2,
+    "Role": 3,
+    "SystemPrompt": 3,
+}
+
 
 class Field:
     """One field of a message."""

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from .messages import CAUSES
-from .schema import FIELDS, MESSAGES
+from .schema import ENUMS, FIELDS, MESSAGES
 
 SCHEMA = Path(__file__).resolve().parents[3] / "proto" / "comity" / "v1"
 BLOCK = re.compile(r"^(message|enum) (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
@@ -36,5 +36,8 @@ def run():
             fields.add((int(number), field, kind, bool(repeated)))
         known = {(it.number, it.name, it.kind, it.repeated) for it in FIELDS[name].values()}
         yield f"fields of {name}: {sorted(fields ^ known)}", fields == known
+    for name, highest in ENUMS.items():
+        numbers = sorted(int(number) for _, number in enums.get(name, ()))
+        yield f"values of {name}", numbers == list(range(highest + 1))
     causes = [name for name, number in enums["Cause"] if number != "0"]
     yield "causes", [f"CAUSE_{name.upper()}" for name in CAUSES] == causes
