@@ -5,6 +5,7 @@ mod contacts;
 mod countersigning;
 mod expiry;
 mod retention;
+mod start;
 mod watch;
 mod witnessing;
 
@@ -19,22 +20,17 @@ use std::{
 
 use comity_protocol::{
     block::BlockRange,
-    charter::{Charter, SignedChain},
+    charter::SignedChain,
     id::{Digest, PeerKey, SessionId},
-    limits::QUOTA_WINDOW,
-    quota::Quotas,
-    receipt::StageReceipt,
     request::Generate,
-    signed::{Domain, Signed},
-    time::Timestamp,
-    wire::Wire as _,
+    signed::Signed,
 };
 use tokio::{
     sync::{Semaphore, mpsc, watch as watched},
     task::JoinError,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     checkpoints::{CheckpointsError, Progress},
@@ -46,7 +42,7 @@ use crate::{
     keys::{self, KeyError},
     ledger::AbortError,
     log::{Log, OpenLogError, Record},
-    model::{LoadModelError, ModelSpec, Models, NUMERIC_CLASSES},
+    model::{LoadModelError, ModelSpec, NUMERIC_CLASSES},
     net::{
         control::{Control, ControlConfig, ControlError},
         data::{BindError, ClientPlane, DataConfig, DataPlane},
@@ -200,30 +196,25 @@ impl Node {
         tasks: TaskTracker,
     ) -> Result<Self, StartError> {
         let clock = Clock::start();
-        // Opening the log takes the folder's lock: nothing in it is touched before.
-        let (log, _recovered) = Log::open(&setup.data_dir)?;
-        let (folder, source) = (setup.data_dir.clone(), log.clone());
-        let store = tokio::task::spawn_blocking(move || Store::open(&folder, source)).await??;
-        let store = Arc::new(store);
+        let (log, store) = start::open(&setup.data_dir).await?;
         let key = keys::load_or_create(&setup.data_dir.join(KEY_FILE))?;
         let (archive, chain, known) = Archive::open(&setup.data_dir, &setup.charter)?;
         let (charter, rules) = (chain.genesis(), chain.current().clone());
         let token_file = setup.data_dir.join(TOKEN_FILE);
-        let token = Token::new(&keys::load_or_create(&token_file)?.seed());
+        let token = Some(Token::new(&keys::load_or_create(&token_file)?.seed()));
         let me = key.public();
 
         let directory = Directory::spawn((archive, chain), me, clock, &tasks, cancel.child_token());
-        let institution = enlist(&directory, me, &setup.rosters, setup.institution).await?;
-        let quotas = had_lately(log.clone(), clock.now()).await?;
-        suspend(&directory, known).await;
-        let models = load(setup.models, &rules).await?;
+        let institution = start::enlist(&directory, me, &setup.rosters, setup.institution).await?;
+        let quotas = start::had_lately(log.clone(), clock.now()).await?;
+        start::suspend(&directory, known).await;
+        let models = start::load(setup.models, &rules).await?;
         let executor = Executor::spawn(models.loaded).map_err(StartError::Task)?;
 
         let data_config = DataConfig { listen: setup.data_listen, key: key.clone() };
         let (data, links) =
             DataPlane::bind(data_config, directory.admission(), &tasks, cancel.child_token())?;
-        let noticed = contacts::run(data.contacts(), directory.clone(), cancel.child_token());
-        tasks.spawn(noticed);
+        tasks.spawn(contacts::run(data.contacts(), directory.clone(), cancel.child_token()));
         let client_config = DataConfig { listen: setup.client_listen, key: key.clone() };
         let (clients, streams) = ClientPlane::bind(&client_config, &tasks, cancel.child_token())?;
         let shared = (log.clone(), directory.clone(), clock);
@@ -267,9 +258,9 @@ impl Node {
             stages: Mutex::new(HashSet::new()),
             quotas: Mutex::new(quotas),
         });
-        let access = Access { keys: setup.client_keys, token: Some(token) };
+        let access = Arc::new(Access { keys: setup.client_keys, token });
         tasks.spawn(context.clone().serve(links));
-        tasks.spawn(client::serve(context.clone(), Arc::new(access), streams));
+        tasks.spawn(client::serve(context.clone(), access, streams));
         let control_addresses = control.addresses();
         attend(&context, control, setup.data_advertise, setup.watch, &cancel);
         let client_address = clients.local_address();
@@ -424,27 +415,6 @@ impl Node {
     }
 }
 
-/// What institutions have had of this node within the last day, as its log has it.
-async fn had_lately(log: Log, now: Timestamp) -> Result<Quotas, StartError> {
-    let read = move || -> io::Result<Quotas> {
-        let mut quotas = Quotas::default();
-        for record in log.records(0)? {
-            let Ok(signed) = Signed::decode(&record?.bytes) else { continue };
-            if signed.domain != Domain::STAGE_RECEIPT.as_str() {
-                continue;
-            }
-            let Ok(receipt) = StageReceipt::decode(&signed.payload) else { continue };
-            if receipt.signed_at + QUOTA_WINDOW > now {
-                let work = u128::from(receipt.parameters) * u128::from(receipt.computed);
-                let StageReceipt { home_institution, session, signed_at, .. } = receipt;
-                quotas.record(signed_at, &home_institution, session, work);
-            }
-        }
-        Ok(quotas)
-    };
-    tokio::task::spawn_blocking(read).await?.map_err(StartError::Task)
-}
-
 /// Starts what the node does now and then, until it stops.
 fn attend(
     context: &Arc<Context>,
@@ -462,45 +432,5 @@ fn attend(
     tasks.spawn(expiry::run(context.clone(), cancel.child_token()));
     if let Some(files) = watch {
         tasks.spawn(watch::run(files, context.directory.clone(), cancel.child_token()));
-    }
-}
-
-/// Takes in the rosters known at the start and checks that this node is on one of them; whose it is.
-async fn enlist(
-    directory: &Directory,
-    me: PeerKey,
-    rosters: &[Signed],
-    institution: Option<String>,
-) -> Result<String, StartError> {
-    for roster in rosters {
-        let inserted = directory.insert_roster(roster.clone()).await;
-        inserted.map_err(|error| StartError::Roster(error.to_string()))?;
-    }
-    let member = directory.member(me).await.ok_or(StartError::NotListed(me))?;
-    match institution.filter(|it| *it != member.institution) {
-        Some(expected) => Err(StartError::Institution { expected, got: member.institution }),
-        None => Ok(member.institution),
-    }
-}
-
-/// Takes in the suspensions known at the start, as far as they count still.
-async fn suspend(directory: &Directory, suspensions: Vec<Signed>) {
-    for signed in suspensions {
-        if let Err(error) = directory.insert_suspension(signed).await {
-            debug!(%error, "a suspension that was known is not taken");
-        }
-    }
-}
-
-/// Loads the models off the async threads and checks that the charter allows them.
-async fn load(specs: Vec<ModelSpec>, rules: &Charter) -> Result<Models, StartError> {
-    let models = tokio::task::spawn_blocking(move || Models::load(&specs)).await??;
-    let refused = models.serving.iter().find(|serving| !rules.allows_model(&serving.digest));
-    match refused {
-        Some(serving) => Err(StartError::ModelNotAllowed {
-            name: serving.manifest.name.clone(),
-            digest: serving.digest,
-        }),
-        None => Ok(models),
     }
 }

@@ -95,8 +95,7 @@ impl Context {
         let policy = policy(chain.current(), &generate.policy, generate.rules.as_deref())?;
         let rendered = Rendered::of(&generate.prompt, &model.manifest);
         let prompt = tokenize(model.clone(), generate.prompt).await?;
-        let max_tokens = generate.sampling.max_tokens;
-        let positions_max = positions(&model, prompt.len(), max_tokens)?;
+        let positions_max = positions(&model, prompt.len(), generate.sampling.max_tokens)?;
         let now = self.clock.now();
         let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
         let (route, numeric_class) =
@@ -115,7 +114,6 @@ impl Context {
             numeric_class: numeric_class.to_owned(),
             prefix: prefix.unwrap_or_default(),
         };
-        let signed = self.ledger.key().sign(Domain::OPEN, &self.charter, &open)?;
         let members = self.members(&route).await?;
         let institution = home.institution;
         let started = Started {
@@ -125,6 +123,7 @@ impl Context {
             manifest: digest,
         };
         let expected = stages::expected(&route, &members, &model.manifest);
+        let max_tokens = generate.sampling.max_tokens;
         let job = Job {
             digest,
             sampling: generate.sampling,
@@ -142,8 +141,8 @@ impl Context {
             model: model.clone(),
         };
         let request = Request {
+            signed: self.ledger.key().sign(Domain::OPEN, &self.charter, &open)?,
             open,
-            signed,
             charter: self.charter,
             prompt,
             sampler,
