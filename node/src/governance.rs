@@ -19,7 +19,7 @@ use crate::files;
 /// File of every version of the charter, in the data folder.
 pub(crate) const CHARTER_FILE: &str = "charter.signed";
 /// File with two versions of one number, in the data folder. While it is there, the node works for
-/// its own institution alone; people remove it once they have decided.
+/// its own institution alone; people remove it, and the charters beside it, once they have decided.
 const FORK_FILE: &str = "charter.fork";
 
 /// Where a node keeps its charters.
@@ -86,16 +86,16 @@ impl Archive {
         let archive = Self { folder: folder.to_owned() };
         let mut chain = Chain::verify(&given.charters, None)?;
         let (kept, fork) = (archive.path(CHARTER_FILE), archive.path(FORK_FILE));
-        let mut before = load(&kept)?.unwrap_or_default();
+        let before = load(&kept)?.unwrap_or_default();
         merge(&mut chain, kept.clone(), &before)?;
         if let Some(proof) = load(&fork)? {
             merge(&mut chain, fork, &proof)?;
         }
         let mut suspensions = given.suspensions.clone();
         suspensions.extend(before.suspensions.iter().cloned());
-        if before.charters != chain.signed() {
-            before.charters = chain.signed().to_vec();
-            files::replace(&kept, &before.encode())
+        if before.charters != chain.signed() || chain.fork().is_some() {
+            archive
+                .write(&chain, before.suspensions)
                 .map_err(|source| ArchiveError::Write { path: kept, source })?;
         }
         Ok((archive, chain, suspensions))
@@ -106,6 +106,10 @@ impl Archive {
     /// # Errors
     /// Why it cannot be written; the node must not act on it then.
     pub fn keep(&self, chain: &Chain, suspensions: &Suspensions) -> io::Result<()> {
+        self.write(chain, suspensions.signed().cloned().collect())
+    }
+
+    fn write(&self, chain: &Chain, suspensions: Vec<Signed>) -> io::Result<()> {
         if let Some(fork) = chain.fork() {
             error!(version = fork.version, "two charters of one version are signed");
             let charters = fork.charters.to_vec();
@@ -113,7 +117,6 @@ impl Archive {
             files::replace(&self.path(FORK_FILE), &proof.encode())?;
         }
         let charters = chain.signed().to_vec();
-        let suspensions = suspensions.signed().cloned().collect();
         let kept = SignedChain { charters, suspensions };
         files::replace(&self.path(CHARTER_FILE), &kept.encode())
     }

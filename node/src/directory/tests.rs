@@ -93,6 +93,18 @@ impl Consortium {
         Directory::spawn((archive, chain), me, self.clock, tasks, cancel.clone())
     }
 
+    /// The directory of node 1, which keeps its charters in `folder`.
+    fn node_in(
+        &self,
+        folder: &std::path::Path,
+        tasks: &TaskTracker,
+        cancel: &CancellationToken,
+    ) -> Directory {
+        let (archive, chain, _) = Archive::open(folder, &self.charter).unwrap();
+        let me = node_key(1).public();
+        Directory::spawn((archive, chain), me, self.clock, tasks, cancel.clone())
+    }
+
     /// A roster of institution `number`.
     pub(crate) fn roster(&self, number: u8, sequence: u64, nodes: &[u8], life: Duration) -> Signed {
         let mut nodes: Vec<_> = nodes
@@ -207,10 +219,7 @@ async fn a_later_charter_is_kept_before_it_is_acted_on_and_found_again() {
     let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
     let mut consortium = Consortium::new();
     let folder = tempfile::tempdir().unwrap();
-    let (archive, chain, _) = Archive::open(folder.path(), &consortium.charter).unwrap();
-    let me = node_key(1).public();
-    let directory =
-        Directory::spawn((archive, chain), me, consortium.clock, &tasks, cancel.clone());
+    let directory = consortium.node_in(folder.path(), &tasks, &cancel);
     for number in 1..=3 {
         directory.insert_roster(consortium.own_roster(number)).await.unwrap();
     }
@@ -242,10 +251,7 @@ async fn a_charter_that_cannot_be_kept_is_not_acted_on() {
     let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
     let mut consortium = Consortium::new();
     let folder = tempfile::tempdir().unwrap();
-    let (archive, chain, _) = Archive::open(folder.path(), &consortium.charter).unwrap();
-    let me = node_key(1).public();
-    let directory =
-        Directory::spawn((archive, chain), me, consortium.clock, &tasks, cancel.clone());
+    let directory = consortium.node_in(folder.path(), &tasks, &cancel);
     drop(folder);
     consortium.amend(|charter| charter.name = "Other".to_owned());
     let inserted = directory.insert_charters(consortium.charter.charters.clone()).await;
@@ -262,9 +268,7 @@ async fn a_fork_leaves_a_node_alone_until_people_decide() {
     let folder = tempfile::tempdir().unwrap();
     one.amend(|charter| charter.name = "One".to_owned());
     other.amend(|charter| charter.name = "Other".to_owned());
-    let (archive, chain, _) = Archive::open(folder.path(), &one.charter).unwrap();
-    let me = node_key(1).public();
-    let directory = Directory::spawn((archive, chain), me, one.clock, &tasks, cancel.clone());
+    let directory = one.node_in(folder.path(), &tasks, &cancel);
     for number in 1..=2 {
         directory.insert_roster(one.own_roster(number)).await.unwrap();
     }
@@ -276,4 +280,18 @@ async fn a_fork_leaves_a_node_alone_until_people_decide() {
     assert!(!directory.admission().borrow().contains(&node_key(2).public()));
     let (_, chain, _) = Archive::open(folder.path(), &one.charter).unwrap();
     assert!(chain.fork().is_some());
+}
+
+/// An operator who puts the other branch in place decides nothing by starting the node twice.
+#[tokio::test]
+async fn a_fork_found_at_the_start_is_found_at_every_start() {
+    let (mut one, mut other) = (Consortium::new(), Consortium::new());
+    other.charter = one.charter.clone();
+    let folder = tempfile::tempdir().unwrap();
+    one.amend(|charter| charter.name = "One".to_owned());
+    other.amend(|charter| charter.name = "Other".to_owned());
+    assert!(Archive::open(folder.path(), &one.charter).unwrap().1.fork().is_none());
+    for _ in 0..3 {
+        assert!(Archive::open(folder.path(), &other.charter).unwrap().1.fork().is_some());
+    }
 }
