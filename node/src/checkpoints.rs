@@ -50,6 +50,8 @@ const TICK: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_secs(5);
 /// Longest pause before a witness that did not cosign is asked again; the first is a second.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A witness says it cosigned what the log's key has not signed: its word counts for nothing.
+const UNPROVEN: &str = "a witness shows a checkpoint that is not this log's; ignored";
 
 /// What checkpoints are made of, and who is asked.
 #[derive(Debug)]
@@ -87,12 +89,14 @@ pub enum CheckpointsError {
     Io(#[from] io::Error),
     /// The log is not what it was.
     #[error(
-        "the log's first {size} records are not those that were signed in the file {SIGNED_FILE}; \
-         restore the whole data folder from its newest copy"
+        "the log's first {size} records are not those that this node signed, as {who} shows; \
+         restore the whole data folder from its newest copy, or begin anew with another node key"
     )]
     Rewritten {
         /// Records of the checkpoint.
         size: u64,
+        /// Who has it.
+        who: String,
     },
     /// The log is an old copy.
     #[error(
@@ -133,7 +137,7 @@ impl Parts {
         let newest = Kept::load(&self.folder, SIGNED_FILE, &self.key())?;
         let witnessed = Kept::load(&self.folder, WITNESSED_FILE, &self.key())?;
         if let Some(newest) = &newest {
-            self.check(&newest.checkpoint)?;
+            self.check(&newest.checkpoint, &format!("the file {SIGNED_FILE}")).await?;
         }
         let seen = self.ask_at_start().await?;
         let size = |kept: &Option<Kept>| kept.as_ref().map_or(0, |kept| kept.checkpoint.size);
@@ -180,7 +184,9 @@ impl Actor {
             let Some(went) = cancel.run_until_cancelled(self.round()).await else { return };
             match went {
                 Ok(()) => {}
-                Err(error @ CheckpointsError::Behind { .. }) => {
+                Err(
+                    error @ (CheckpointsError::Behind { .. } | CheckpointsError::Rewritten { .. }),
+                ) => {
                     error!(%error, "the log takes no more records");
                     return self.parts.log.clone().close().await;
                 }
@@ -199,10 +205,7 @@ impl Actor {
             let (size, now) = (newest.checkpoint.size, self.parts.clock.now());
             let standing = self.standing(&id);
             match answer {
-                Answer::Ahead(seen) => {
-                    let who = format!("the witness of {id}");
-                    return Err(CheckpointsError::Behind { size, who, seen });
-                }
+                Answer::Refuted(error) => return Err(error),
                 Answer::Cosigned(line) => {
                     match cosignature::add(&mut newest.note, &line, &key, now) {
                         Ok(_) => {
@@ -214,6 +217,10 @@ impl Actor {
                             standing.failed();
                         }
                     }
+                }
+                Answer::Unproven(error) => {
+                    warn!(%error, institution = id, "{UNPROVEN}");
+                    standing.failed();
                 }
                 Answer::Nothing => standing.failed(),
             }
@@ -264,7 +271,10 @@ impl Actor {
             // Another node each time that one gives nothing.
             let Some(peer) = peers.get(failures as usize % peers.len()).copied() else { continue };
             let (parts, newest) = (Arc::clone(&self.parts), newest.clone());
-            asking.spawn(async move { (id, key, parts.cosignature(peer, &newest, seen).await) });
+            asking.spawn(async move {
+                let answer = parts.cosignature((&id, peer), &newest, seen).await;
+                (id, key, answer)
+            });
         }
         asking.join_all().await
     }

@@ -6,16 +6,16 @@ use comity_protocol::{
     control::{ControlReply, ControlRequest},
     id::{Digest, PeerKey},
     log::{
-        checkpoint::{Checkpoint, origin},
+        checkpoint::{Checkpoint, CheckpointError, origin},
         cosignature,
-        note::Key,
+        note::{Key, Note},
         witness::{WitnessReply, WitnessRequest},
     },
     roster::Role,
 };
 use tracing::debug;
 
-use super::{Kept, Parts};
+use super::{CheckpointsError, Kept, Parts};
 
 /// Requests to one witness in a row: it may have to say first at which size it saw the log last.
 const ATTEMPTS: usize = 3;
@@ -25,8 +25,10 @@ const ATTEMPTS: usize = 3;
 pub(super) enum Answer {
     /// The line of its cosignature.
     Cosigned(String),
-    /// It has seen more records than there are: this many.
-    Ahead(u64),
+    /// It proved that the log is not what the log's key signed.
+    Refuted(CheckpointsError),
+    /// It says that it cosigned what the log's key has not signed.
+    Unproven(CheckpointError),
     /// Nothing that helps; it may be asked again.
     Nothing,
 }
@@ -58,8 +60,14 @@ impl Parts {
         peers.into_iter().filter_map(witness).collect()
     }
 
-    /// Asks `peer` to cosign `newest`; it last saw the log at `seen` records as far as is known.
-    pub(super) async fn cosignature(&self, peer: PeerKey, newest: &Kept, seen: u64) -> Answer {
+    /// Asks `peer`, which witnesses for `id`, to cosign `newest`; it last saw the log at `seen`
+    /// records as far as is known.
+    pub(super) async fn cosignature(
+        &self,
+        (id, peer): (&str, PeerKey),
+        newest: &Kept,
+        seen: u64,
+    ) -> Answer {
         let size = newest.checkpoint.size;
         let mut old_size = seen;
         for _ in 0..ATTEMPTS {
@@ -74,10 +82,18 @@ impl Parts {
             let request = WitnessRequest { old_size, proof, checkpoint };
             match self.put(peer, request).await {
                 Some(WitnessReply::Cosigned(line)) => return Answer::Cosigned(line),
-                Some(WitnessReply::Conflict { size: known }) if known > size => {
-                    return Answer::Ahead(known);
+                Some(WitnessReply::Conflict { held: None }) => old_size = 0,
+                Some(WitnessReply::Conflict { held: Some(held) }) => {
+                    let held = match self.own(&held) {
+                        Ok(held) => held,
+                        Err(error) => return Answer::Unproven(error),
+                    };
+                    let who = format!("the witness of {id}");
+                    if let Err(error) = self.check(&held, &who).await {
+                        return Answer::Refuted(error);
+                    }
+                    old_size = held.size;
                 }
-                Some(WitnessReply::Conflict { size: known }) => old_size = known,
                 Some(WitnessReply::Refused(refusal)) => {
                     debug!(peer = %peer.short(), cause = refusal.cause.as_str(),
                         detail = refusal.detail, "no cosignature");
@@ -89,19 +105,29 @@ impl Parts {
         Answer::Nothing
     }
 
-    /// Asks `peer` how many records of the log it has seen; `None` if it does not say.
+    /// Asks `peer` what it has seen of the log: the checkpoint it cosigned last, or that it has seen
+    /// none; `None` if it does not say.
     ///
     /// The checkpoint of an empty log contradicts nothing.
-    pub(super) async fn seen(&self, peer: PeerKey) -> Option<u64> {
+    pub(super) async fn seen(
+        &self,
+        peer: PeerKey,
+    ) -> Option<Result<Option<Checkpoint>, CheckpointError>> {
         let origin = origin(&self.genesis, &self.signer.public());
         let empty = Checkpoint { origin, size: 0, root: Digest::of(&[]) };
         let checkpoint = empty.sign(&self.signer).ok()?;
         let request = WitnessRequest { old_size: 0, proof: Vec::new(), checkpoint };
         match self.put(peer, request).await? {
-            WitnessReply::Cosigned(_) => Some(0),
-            WitnessReply::Conflict { size } => Some(size),
+            WitnessReply::Cosigned(_) | WitnessReply::Conflict { held: None } => Some(Ok(None)),
+            WitnessReply::Conflict { held: Some(held) } => Some(self.own(&held).map(Some)),
             WitnessReply::Refused(_) => None,
         }
+    }
+
+    /// The checkpoint in `held`, if this log's key signed it. Nothing else shows what was seen of it:
+    /// a witness that only says so could stop any log.
+    fn own(&self, held: &Note) -> Result<Checkpoint, CheckpointError> {
+        Checkpoint::open(held, &self.key())
     }
 
     async fn put(&self, peer: PeerKey, request: WitnessRequest) -> Option<WitnessReply> {

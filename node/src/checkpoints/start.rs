@@ -1,13 +1,17 @@
 //! What is checked before a node signs anything: that its log is not an old copy. Not what is signed
 //! later.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    time::Duration,
+};
 
 use comity_protocol::log::{checkpoint::Checkpoint, tree::Frontier};
 use tokio::time::{Instant, interval, timeout_at};
 use tracing::warn;
 
-use super::{CheckpointsError, Institution, Parts, SIGNED_FILE};
+use super::{CheckpointsError, Institution, Parts, UNPROVEN};
 
 /// How long a node that starts waits for witnesses to say what they have seen.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -15,25 +19,29 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const TICK: Duration = Duration::from_millis(100);
 
 impl Parts {
-    /// Checks that the log grew from what `kept` says.
-    pub(super) fn check(&self, kept: &Checkpoint) -> Result<(), CheckpointsError> {
-        let (size, _) = self.log.tree();
-        if kept.size > size {
-            let who = format!("the file {SIGNED_FILE}");
-            return Err(CheckpointsError::Behind { size, who, seen: kept.size });
+    /// Checks that the log grew from `signed`, a checkpoint that its key signed and that `who` has.
+    pub(super) async fn check(
+        &self,
+        signed: &Checkpoint,
+        who: &str,
+    ) -> Result<(), CheckpointsError> {
+        let (size, who) = (self.log.tree().0, who.to_owned());
+        if signed.size > size {
+            return Err(CheckpointsError::Behind { size, who, seen: signed.size });
         }
-        let tree =
-            Frontier::open(kept.size, &self.log.hashes()?).map_err(CheckpointsError::Hashes)?;
-        match tree.root() == kept.root {
+        let (log, size) = (self.log.clone(), signed.size);
+        let read = move || Ok(Frontier::open(size, &log.hashes()?).map(|tree| tree.root()));
+        let root = tokio::task::spawn_blocking(read).await.map_err(io::Error::from)?;
+        match root.and_then(|root| root.map_err(CheckpointsError::Hashes))? == signed.root {
             true => Ok(()),
-            false => Err(CheckpointsError::Rewritten { size: kept.size }),
+            false => Err(CheckpointsError::Rewritten { size, who }),
         }
     }
 
     /// Waits a moment for as many witnesses as the charter asks for to say what they have seen. A
     /// log without records has nothing to be behind with that its first checkpoint would not show.
     pub(super) async fn ask_at_start(&self) -> Result<BTreeMap<String, u64>, CheckpointsError> {
-        let mut said = BTreeMap::new();
+        let (mut said, mut ignored) = (BTreeMap::new(), BTreeSet::new());
         let (size, _) = self.log.tree();
         let wanted = self.directory.chain().current().witnesses as usize;
         let deadline = Instant::now() + PATIENCE;
@@ -45,14 +53,18 @@ impl Parts {
             }
             for Institution { id, peers, .. } in self.witnesses().await {
                 for peer in peers {
-                    let Ok(Some(seen)) = timeout_at(deadline, self.seen(peer)).await else {
-                        continue;
+                    let seen = match timeout_at(deadline, self.seen(peer)).await {
+                        Ok(Some(Ok(seen))) => seen,
+                        Ok(Some(Err(error))) if ignored.insert(peer) => {
+                            warn!(%error, peer = %peer.short(), institution = id, "{UNPROVEN}");
+                            continue;
+                        }
+                        _ => continue,
                     };
-                    if seen > size {
-                        let who = format!("the witness of {id}");
-                        return Err(CheckpointsError::Behind { size, who, seen });
+                    if let Some(seen) = &seen {
+                        self.check(seen, &format!("the witness of {id}")).await?;
                     }
-                    said.insert(id.clone(), seen);
+                    said.insert(id.clone(), seen.map_or(0, |seen| seen.size));
                 }
             }
         }

@@ -3,8 +3,12 @@
 use std::{fs, path::Path};
 
 use comity_protocol::{
-    log::proof::{LogProof, Trust},
+    log::{
+        proof::{LogProof, Trust},
+        witness::WitnessState,
+    },
     signed::{NodeKey, Signed},
+    wire::Wire as _,
 };
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -43,7 +47,13 @@ struct Pair {
 
 impl Pair {
     async fn new() -> Self {
+        Self::with(|_, _| ()).await
+    }
+
+    /// A witness that finds its data folder as `prepare` leaves it.
+    async fn with(prepare: impl FnOnce(&Consortium, &Path)) -> Self {
         let (consortium, folder) = (Consortium::new(), tempfile::tempdir().unwrap());
+        prepare(&consortium, folder.path());
         let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
         let rosters = [1, 2].map(|number| consortium.own_roster(number));
         let mut pair =
@@ -196,6 +206,45 @@ async fn an_old_copy_without_its_checkpoint_is_refused_by_what_witnesses_have_se
 }
 
 #[tokio::test]
+async fn a_witness_stops_no_log_with_a_checkpoint_that_the_log_has_not_signed() {
+    let pair = Pair::with(|consortium, folder| {
+        let origin = checkpoint::origin(&consortium.hash, &node_key(1).public());
+        let said = Checkpoint { origin, size: 100, root: Digest([7; 32]) };
+        // Under its own key, for it has no other.
+        let note = said.sign(&node_key(2)).unwrap();
+        let state = WitnessState { checkpoint: note, contradiction: None };
+        let states = folder.join("witness");
+        fs::create_dir(&states).unwrap();
+        let file = format!("{}.state", node_key(1).public());
+        fs::write(states.join(file), state.encode()).unwrap();
+    });
+    let (pair, folder) = (pair.await, backup(2).await);
+    let Started { log, progress, .. } = pair.start(folder.path()).await;
+    let mut progress = progress.expect("started without the witness");
+    // Nor while it runs.
+    log.append(b"more".to_vec()).await.unwrap();
+    let signed = progress.wait_for(|progress| progress.signed == 3);
+    timeout(PATIENCE, signed).await.unwrap().unwrap();
+    log.append(b"still more".to_vec()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_was_rewritten_is_refused_by_what_witnesses_have_seen() {
+    let pair = Pair::new().await;
+    let (_folder, other) = (pair.witnessed().await, tempfile::tempdir().unwrap());
+    let (log, _) = Log::open(other.path()).unwrap();
+    for record in [b"record 0", b"record 9", b"record 2", b"record 3"] {
+        log.append(record.to_vec()).await.unwrap();
+    }
+    log.close().await;
+    let refused = pair.start(other.path()).await.progress;
+    let Err(CheckpointsError::Rewritten { size: 3, who }) = refused else {
+        panic!("started with a log that is not what a witness has seen");
+    };
+    assert_eq!(who, "the witness of inst-2");
+}
+
+#[tokio::test]
 async fn a_log_that_begins_anew_under_a_known_key_takes_no_more_once_a_witness_says_so() {
     let pair = Pair::new().await;
     let (_folder, empty) = (pair.witnessed().await, tempfile::tempdir().unwrap());
@@ -220,7 +269,7 @@ async fn records_that_were_changed_under_a_signed_checkpoint_are_refused() {
     log.close().await;
     fs::copy(folder.path().join(SIGNED_FILE), other.path().join(SIGNED_FILE)).unwrap();
     let refused = pair.start(other.path()).await.progress;
-    assert!(matches!(refused, Err(CheckpointsError::Rewritten { size: 3 })));
+    assert!(matches!(refused, Err(CheckpointsError::Rewritten { size: 3, .. })));
 }
 
 #[tokio::test]

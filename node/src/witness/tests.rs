@@ -111,7 +111,8 @@ async fn what_was_cosigned_is_known_after_a_restart() {
     assert_eq!(desk.kept(), 5);
     drop(witness);
     let (witness, _directory) = desk.witness().await;
-    assert_eq!(desk.ask(&witness, 0, 7, "true").await, WitnessReply::Conflict { size: 5 });
+    let held = Some(desk.request(0, 5, "true").checkpoint);
+    assert_eq!(desk.ask(&witness, 0, 7, "true").await, WitnessReply::Conflict { held });
     let forked = desk.ask(&witness, 5, 7, "false").await;
     assert_eq!(cause(&forked), Some(Cause::Violation));
     assert!(matches!(desk.ask(&witness, 5, 7, "true").await, WitnessReply::Cosigned(_)));

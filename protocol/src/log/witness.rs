@@ -228,7 +228,7 @@ fn check_growth(
     let (size, root) =
         held.map_or((0, &empty), |held| (held.checkpoint.size, &held.checkpoint.root));
     if old != size {
-        return Err(WitnessReply::Conflict { size });
+        return Err(WitnessReply::Conflict { held: held.map(|held| held.note.clone()) });
     }
     check_consistency((size, root), (new, &offered.root), &request.proof)
         .map_err(|error| refusal(Cause::Violation, error))

@@ -75,7 +75,7 @@ impl From<&WitnessReply> for pb::WitnessReply {
         use pb::witness_reply::Reply;
         let reply = match reply {
             WitnessReply::Cosigned(line) => Reply::Cosignature(line.clone()),
-            WitnessReply::Conflict { size } => Reply::Conflict(*size),
+            WitnessReply::Conflict { held } => Reply::Conflict(written(held.as_ref())),
             WitnessReply::Refused(WitnessRefusal { cause, detail }) => {
                 Reply::Refusal(pb::WitnessRefusal {
                     cause: i32::from(cause.code()),
@@ -96,7 +96,9 @@ impl TryFrom<pb::WitnessReply> for WitnessReply {
             Reply::Cosignature(line) => {
                 Self::Cosigned(text(line, NOTE_LINE_BYTES_MAX, "witness_reply.cosignature")?)
             }
-            Reply::Conflict(size) => Self::Conflict { size },
+            Reply::Conflict(held) => {
+                Self::Conflict { held: optional(&held, "witness_reply.conflict")? }
+            }
             Reply::Refusal(pb::WitnessRefusal { cause: number, detail }) => {
                 if detail.len() > TEXT_BYTES_MAX {
                     return Err(DecodeError::field("witness_refusal.detail", "too long"));
@@ -112,7 +114,7 @@ impl From<&WitnessState> for pb::WitnessState {
     fn from(state: &WitnessState) -> Self {
         Self {
             checkpoint: state.checkpoint.to_string(),
-            contradiction: state.contradiction.as_ref().map(Note::to_string).unwrap_or_default(),
+            contradiction: written(state.contradiction.as_ref()),
         }
     }
 }
@@ -121,11 +123,10 @@ impl TryFrom<pb::WitnessState> for WitnessState {
     type Error = DecodeError;
 
     fn try_from(pb: pb::WitnessState) -> Result<Self, DecodeError> {
-        let contradiction = match pb.contradiction.is_empty() {
-            true => None,
-            false => Some(note(&pb.contradiction, "witness_state.contradiction")?),
-        };
-        Ok(Self { checkpoint: note(&pb.checkpoint, "witness_state.checkpoint")?, contradiction })
+        Ok(Self {
+            checkpoint: note(&pb.checkpoint, "witness_state.checkpoint")?,
+            contradiction: optional(&pb.contradiction, "witness_state.contradiction")?,
+        })
     }
 }
 
@@ -148,6 +149,16 @@ impl TryFrom<pb::Equivocation> for Equivocation {
 
 fn hashes(values: Vec<Bytes>, max: usize, field: &'static str) -> Result<Vec<Digest>, DecodeError> {
     list(values, max, field)?.iter().map(|hash| id(hash, field)).collect()
+}
+
+/// A note that need not be there, as text; empty if it is not.
+fn written(note: Option<&Note>) -> String {
+    note.map(Note::to_string).unwrap_or_default()
+}
+
+/// Reads what [`written`] writes.
+fn optional(text: &str, field: &'static str) -> Result<Option<Note>, DecodeError> {
+    if text.is_empty() { Ok(None) } else { note(text, field).map(Some) }
 }
 
 /// Reads a note; written again it has the same bytes.

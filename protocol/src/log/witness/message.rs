@@ -9,7 +9,7 @@ use crate::{
 /// Asks a witness to cosign a checkpoint.
 ///
 /// A node that does not know what a witness has seen asks with the checkpoint of an empty log, which
-/// contradicts nothing: the conflict names the size.
+/// contradicts nothing: the conflict shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WitnessRequest {
     /// Records of the log when this witness last cosigned it; 0 if it never did.
@@ -27,8 +27,9 @@ pub enum WitnessReply {
     Cosigned(String),
     /// It last cosigned the log at another size than the request says.
     Conflict {
-        /// That size, in records; 0 if it never did.
-        size: u64,
+        /// The checkpoint it cosigned, with the log's signature: a witness's word alone would let
+        /// it stop any log. `None` if it never cosigned the log.
+        held: Option<Note>,
     },
     /// It does not cosign.
     Refused(WitnessRefusal),

@@ -95,6 +95,11 @@ fn state(fork: u32, size: u64) -> WitnessState {
     WitnessState { checkpoint: signed(fork, size), contradiction: None }
 }
 
+/// The answer of a witness that cosigned the log of 40 records at `size` last.
+fn conflict(size: u64) -> WitnessReply {
+    WitnessReply::Conflict { held: Some(signed(40, size)) }
+}
+
 #[test]
 fn a_log_that_grows_is_cosigned_once_that_is_durable() {
     let mut witness = witness([]);
@@ -121,8 +126,8 @@ fn what_was_kept_is_all_it_takes_to_go_on() {
     let kept = WitnessState::decode(&state(40, 5).encode()).unwrap();
     let mut witness = witness([kept]);
     let outputs = ask(&mut witness, 1, request(40, 0, 7));
-    let conflict = WitnessReply::Conflict { size: 5 };
-    assert_eq!(outputs, [Output::Reply { id: 1, reply: conflict }]);
+    let reply = conflict(5);
+    assert_eq!(outputs, [Output::Reply { id: 1, reply }]);
     ask(&mut witness, 2, request(40, 5, 7));
     assert_cosigned(&persisted(&mut witness, true), 2, &signed(40, 7));
 }
@@ -144,9 +149,9 @@ fn what_was_not_recorded_is_not_cosigned() {
     ask(&mut witness, 1, request(40, 5, 7));
     assert_eq!(refused(&persisted(&mut witness, false)).0, Cause::Storage);
     // It goes on from what is durable.
-    let conflict = WitnessReply::Conflict { size: 5 };
+    let reply = conflict(5);
     let outputs = ask(&mut witness, 2, request(40, 7, 8));
-    assert_eq!(outputs, [Output::Reply { id: 2, reply: conflict }]);
+    assert_eq!(outputs, [Output::Reply { id: 2, reply }]);
 }
 
 #[test]

@@ -40,12 +40,12 @@ fn what_is_written_is_read() {
     assert_round(&request(63));
     assert_round(&WitnessRequest { old_size: 0, ..request(0) });
     assert_round(&WitnessReply::Cosigned("— a AAAAAAA=\n".into()));
-    assert_round(&WitnessReply::Conflict { size: 0 });
-    assert_round(&WitnessReply::Conflict { size: u64::MAX });
+    assert_round(&WitnessReply::Conflict { held: None });
+    assert_round(&WitnessReply::Conflict { held: Some(signed(9)) });
     let detail = "d".repeat(TEXT_BYTES_MAX);
     assert_round(&WitnessReply::Refused(WitnessRefusal { cause: Cause::Limit, detail }));
     assert_round(&ControlRequest::Witness(request(63)));
-    assert_round(&ControlReply::Witness(WitnessReply::Conflict { size: 9 }));
+    assert_round(&ControlReply::Witness(WitnessReply::Conflict { held: Some(signed(9)) }));
     assert_round(&WitnessState { checkpoint: signed(9), contradiction: None });
     assert_round(&WitnessState { checkpoint: signed(9), contradiction: Some(signed(10)) });
     assert_round(&Equivocation { first: signed(9), second: signed(10) });
@@ -77,6 +77,13 @@ fn what_is_no_note_is_refused_where_a_note_belongs() {
         assert_eq!(refusal::<Equivocation>(&pb.encode_to_vec()), no_note("equivocation.first"));
         let pb = pb::Equivocation { first: good.clone(), second: text.clone() };
         assert_eq!(refusal::<Equivocation>(&pb.encode_to_vec()), no_note("equivocation.second"));
+        let conflict = pb::witness_reply::Reply::Conflict(text.clone());
+        let pb = pb::WitnessReply { reply: Some(conflict) };
+        let got = WitnessReply::decode(&pb.encode_to_vec());
+        match text.is_empty() {
+            true => assert_eq!(got, Ok(WitnessReply::Conflict { held: None })),
+            false => assert_eq!(got.unwrap_err(), no_note("witness_reply.conflict")),
+        }
         let pb = pb::WitnessState { checkpoint: text.clone(), contradiction: String::new() };
         let got = refusal::<WitnessState>(&pb.encode_to_vec());
         assert_eq!(got, no_note("witness_state.checkpoint"));
@@ -123,5 +130,6 @@ fn the_largest_messages_are_taken() {
     }
     assert_round(&LogProof { index: u64::MAX, checkpoint: note.clone(), ..log_proof(64) });
     assert_round(&WitnessRequest { old_size: 1, checkpoint: note.clone(), ..request(63) });
+    assert_round(&WitnessReply::Conflict { held: Some(note.clone()) });
     assert_round(&Equivocation { first: note.clone(), second: note });
 }

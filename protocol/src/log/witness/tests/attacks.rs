@@ -47,13 +47,16 @@ fn a_member_cannot_speak_for_another_members_log() {
 }
 
 #[test]
-fn an_old_size_that_is_not_held_names_the_one_that_is() {
+fn an_old_size_that_is_not_held_is_answered_with_the_logs_own_checkpoint() {
     let mut witness = witness([state(40, 5)]);
     for old in [0, 4, 6] {
         let outputs = ask(&mut witness, old, request(40, old, 7));
-        let conflict = WitnessReply::Conflict { size: 5 };
-        assert_eq!(outputs, [Output::Reply { id: old, reply: conflict }]);
+        let reply = conflict(5);
+        assert_eq!(outputs, [Output::Reply { id: old, reply }]);
     }
+    let mut never = super::witness([]);
+    let reply = WitnessReply::Conflict { held: None };
+    assert_eq!(ask(&mut never, 1, request(40, 5, 7)), [Output::Reply { id: 1, reply }]);
     let larger = ask(&mut witness, 1, request(40, 8, 7));
     assert_eq!(
         refused(&larger),
@@ -70,8 +73,8 @@ fn a_log_that_shrinks_is_refused() {
         (Cause::Violation, "old size 7 is larger than the checkpoint's, 5")
     );
     let outputs = ask(&mut witness, 2, request(40, 5, 5));
-    let conflict = WitnessReply::Conflict { size: 7 };
-    assert_eq!(outputs, [Output::Reply { id: 2, reply: conflict }]);
+    let reply = conflict(7);
+    assert_eq!(outputs, [Output::Reply { id: 2, reply }]);
 }
 
 #[test]
@@ -110,8 +113,8 @@ fn of_two_checkpoints_at_once_neither_rolls_the_other_back() {
         assert_cosigned(&persisted(&mut witness, true), 1, &signed(40, first));
         // Then it no longer continues what is held.
         let outputs = ask(&mut witness, 3, request(40, 5, second));
-        let conflict = WitnessReply::Conflict { size: first };
-        assert_eq!(outputs, [Output::Reply { id: 3, reply: conflict }]);
+        let reply = conflict(first);
+        assert_eq!(outputs, [Output::Reply { id: 3, reply }]);
     }
 }
 
