@@ -37,6 +37,7 @@ enum Message {
     Charters(Vec<SignedCharter>, oneshot::Sender<Result<Change, InsertError<CharterError>>>),
     Suspension(Box<Signed>, oneshot::Sender<Result<Change, InsertError<SuspensionError>>>),
     Roster(Box<Signed>, oneshot::Sender<Result<Change, RosterError>>),
+    Enlist(Box<Signed>, oneshot::Sender<Result<Change, RosterError>>),
     Announcement(Box<Signed>, oneshot::Sender<Result<Change, AnnouncementError>>),
     Hear(Box<Hello>, PeerKey, oneshot::Sender<bool>),
     Met(PeerKey),
@@ -170,6 +171,16 @@ impl Directory {
     pub async fn insert_roster(&self, signed: Signed) -> Result<Change, InsertError<RosterError>> {
         let (reply, inserted) = oneshot::channel();
         self.send(Message::Roster(Box::new(signed), reply)).await;
+        Ok(inserted.await.map_err(|_| InsertError::Stopped)??)
+    }
+
+    /// Takes a roster that this node's operator gives at the start; see [`Core::enlist`].
+    ///
+    /// # Errors
+    /// [`InsertError`].
+    pub async fn enlist(&self, signed: Signed) -> Result<Change, InsertError<RosterError>> {
+        let (reply, inserted) = oneshot::channel();
+        self.send(Message::Enlist(Box::new(signed), reply)).await;
         Ok(inserted.await.map_err(|_| InsertError::Stopped)??)
     }
 

@@ -199,6 +199,31 @@ impl Directory {
         signed: &Signed,
     ) -> Result<Change, RosterError> {
         let roster = Roster::verify(signed, self.charter(), &self.genesis(), now)?;
+        self.take_roster(now, roster, signed)
+    }
+
+    /// Takes a roster that this node's operator gives at the start. If it lists this node, it counts
+    /// at home even if it is over, or its institution no member any more: as if the node had run on.
+    ///
+    /// # Errors
+    /// As [`Self::insert_roster`].
+    pub fn enlist(&mut self, now: Timestamp, signed: &Signed) -> Result<Change, RosterError> {
+        if let Some(charter) = self.chain.last_listing(&signed.signer) {
+            let roster = Roster::open(signed, charter, &self.genesis())?;
+            let over = roster.expires_at <= now || charter.version < self.charter().version;
+            if over && roster.node(&self.me).is_some() {
+                return self.take_roster(now, roster, signed);
+            }
+        }
+        self.insert_roster(now, signed)
+    }
+
+    fn take_roster(
+        &mut self,
+        now: Timestamp,
+        roster: Roster,
+        signed: &Signed,
+    ) -> Result<Change, RosterError> {
         let (sequence, payload) = (roster.sequence, signed.payload_digest());
         if let Some(latest) = self.rosters.get_mut(&roster.institution) {
             let (institution, held) = (roster.institution.clone(), latest.sequence);

@@ -112,6 +112,19 @@ impl Roster {
         charter_hash: &Digest,
         now: Timestamp,
     ) -> Result<Self, RosterError> {
+        let roster = Self::open(signed, charter, charter_hash)?;
+        let institution = || roster.institution.clone();
+        let valid = roster.validity().check(now);
+        valid.map_err(|source| RosterError::Validity { institution: institution(), source })?;
+        Ok(roster)
+    }
+
+    /// As [`Self::verify`], whatever the time.
+    pub(crate) fn open(
+        signed: &Signed,
+        charter: &Charter,
+        charter_hash: &Digest,
+    ) -> Result<Self, RosterError> {
         let signer = charter
             .institutions
             .iter()
@@ -125,11 +138,8 @@ impl Roster {
             let institution = roster.institution;
             return Err(RosterError::Institution { institution, signer: signer.id.clone() });
         }
-        let validity = roster.validity();
-        validity
-            .check_life(ROSTER_LIFE_MAX)
-            .and_then(|()| validity.check(now))
-            .map_err(|source| RosterError::Validity { institution: institution(), source })?;
+        let life = roster.validity().check_life(ROSTER_LIFE_MAX);
+        life.map_err(|source| RosterError::Validity { institution: institution(), source })?;
         Ok(roster)
     }
 

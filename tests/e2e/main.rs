@@ -5,7 +5,9 @@
 mod answers;
 mod books;
 mod exact;
+mod expired;
 mod faults;
+mod founded;
 mod guesses;
 mod policy;
 mod prefixes;

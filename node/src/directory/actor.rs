@@ -71,6 +71,11 @@ impl Actor {
                 self.publish(now);
                 let _ = reply.send(inserted);
             }
+            Message::Enlist(signed, reply) => {
+                let inserted = self.core.enlist(now, &signed);
+                self.publish(now);
+                let _ = reply.send(inserted);
+            }
             Message::Announcement(signed, reply) => {
                 let _ = reply.send(self.announcement(now, &signed));
             }

@@ -12,7 +12,7 @@ use comity_protocol::{
     time::Timestamp,
     wire::Wire as _,
 };
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::StartError;
 use crate::{
@@ -53,6 +53,7 @@ pub(super) async fn had_lately(log: Log, now: Timestamp) -> Result<Quotas, Start
 }
 
 /// Takes in the rosters known at the start and checks that this node is on one of them; whose it is.
+/// What is over by then leaves the node its own institution's machines.
 pub(super) async fn enlist(
     directory: &Directory,
     me: PeerKey,
@@ -60,14 +61,17 @@ pub(super) async fn enlist(
     institution: Option<String>,
 ) -> Result<String, StartError> {
     for roster in rosters {
-        let inserted = directory.insert_roster(roster.clone()).await;
+        let inserted = directory.enlist(roster.clone()).await;
         inserted.map_err(|error| StartError::Roster(error.to_string()))?;
     }
     let member = directory.member(me).await.ok_or(StartError::NotListed(me))?;
-    match institution.filter(|it| *it != member.institution) {
-        Some(expected) => Err(StartError::Institution { expected, got: member.institution }),
-        None => Ok(member.institution),
+    if let Some(expected) = institution.filter(|it| *it != member.institution) {
+        return Err(StartError::Institution { expected, got: member.institution });
     }
+    if let Err(error) = directory.check().await {
+        warn!(%error, "started for its own institution alone");
+    }
+    Ok(member.institution)
 }
 
 /// Takes in the suspensions known at the start, as far as they count still.

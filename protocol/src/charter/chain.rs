@@ -104,6 +104,16 @@ impl Chain {
         self.charters.iter().rev().find_map(|charter| charter.institution(institution))
     }
 
+    /// The newest version that lists an institution whose last known roster key is `roster_key`.
+    pub(crate) fn last_listing(&self, roster_key: &PeerKey) -> Option<&Charter> {
+        let last = |id| self.last_known(id).map(|institution| institution.roster_key);
+        self.charters.iter().rev().find(|charter| {
+            let with_key = |it: &&Institution| it.roster_key == *roster_key;
+            let institution = charter.institutions.iter().find(with_key);
+            institution.is_some_and(|it| last(&it.id) == Some(*roster_key))
+        })
+    }
+
     /// Every key with which an institution has witnessed, in ascending order.
     pub(crate) fn witness_keys(&self, institution: &str) -> BTreeSet<PeerKey> {
         let entries = self.charters.iter().filter_map(|charter| charter.institution(institution));

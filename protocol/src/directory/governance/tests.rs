@@ -134,6 +134,45 @@ fn an_expired_charter_or_roster_leaves_local_use() {
     assert_eq!(admitted(&directory, NOW), [1]);
 }
 
+/// What is over when a node starts leaves it what it would have had it run on.
+#[test]
+fn a_node_that_starts_with_an_expired_roster_is_left_its_own_institution() {
+    let end = NOW + ROSTER_LIFE_MAX;
+    let mut directory = Directory::new(genesis(), peer(1));
+    let (own, others) = (list(0, 1, &[1, 3]), list(2, 1, &[2]));
+    assert!(directory.insert_roster(end, &own).is_err());
+    assert_eq!(directory.enlist(end, &own), Ok(Change::Updated));
+    assert!(directory.enlist(end, &others).is_err(), "it lists somebody else");
+    directory.expire(end);
+    assert_eq!(admitted(&directory, end), [1, 3]);
+    let institution = "inst-0".to_owned();
+    assert_eq!(directory.check(end), Err(GovernanceError::Roster { institution }));
+    // Nobody else's roster is one's own because it lists this node too.
+    assert!(directory.enlist(end, &list(2, 1, &[1, 2])).is_ok());
+    directory.expire(end);
+    assert_eq!(admitted(&directory, end), [1, 3]);
+    // The next one counts for everybody.
+    let next = directory.insert_roster(NOW, &list(0, 2, &[1]));
+    assert_eq!((next, directory.check(NOW)), (Ok(Change::Updated), Ok(())));
+    let early = Timestamp::from_ms(NOW.as_ms() - 86_400_000);
+    assert!(Directory::new(genesis(), peer(1)).enlist(early, &own).is_err(), "not yet valid");
+}
+
+#[test]
+fn a_node_that_starts_after_its_institution_left_is_left_that_institution() {
+    let removed = amended(|charter| remove(charter, 0));
+    let mut directory = Directory::new(removed, peer(1));
+    assert!(directory.insert_roster(NOW, &list(0, 1, &[1, 3])).is_err());
+    assert_eq!(directory.enlist(NOW, &list(0, 1, &[1, 3])), Ok(Change::Updated));
+    let institution = "inst-0".to_owned();
+    assert_eq!(directory.check(NOW), Err(GovernanceError::Removed { institution }));
+    assert_eq!(admitted(&directory, NOW), [1, 3]);
+    // A key that the institution has given up lists nobody.
+    let rotated = amended(|charter| charter.institutions[0].roster_key = key(9, 0).public());
+    let mut directory = Directory::new(rotated, peer(1));
+    assert!(directory.enlist(NOW, &list(0, 1, &[1, 3])).is_err());
+}
+
 #[test]
 fn who_is_removed_goes_on_alone() {
     let mut directory = directory(genesis());
