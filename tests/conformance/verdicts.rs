@@ -3,6 +3,7 @@
 //! `vectors/bundles/index.json` lists them; a bundle is the concatenation of parts, which stand in
 //! `vectors/bundles/parts.json` once each. `verify.py` reads the same files.
 
+mod agreements;
 mod bounds;
 mod charters;
 mod committed;
@@ -92,7 +93,15 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    [forms::cases(), bounds::cases(), charters::cases(), contents::cases(), logs::cases()].concat()
+    [
+        forms::cases(),
+        bounds::cases(),
+        charters::cases(),
+        contents::cases(),
+        agreements::cases(),
+        logs::cases(),
+    ]
+    .concat()
 }
 
 #[test]

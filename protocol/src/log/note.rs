@@ -4,14 +4,17 @@
 //! Lines of keys that the reader does not know are ignored; a line of a known key that does not
 //! hold makes the whole note worthless.
 //!
-//! Source: C2SP signed-note v1.0.0; differs in that a key listed twice by the reader is refused.
+//! Ids are short enough to be made equal on purpose. Where a reader knows several keys of one name
+//! and id, a line counts for the one under which it holds, and is false if it holds under none.
+//!
+//! Source: C2SP signed-note v1.0.0, which leaves open what becomes of such keys.
 
 mod key;
 mod parse;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
 
 pub use key::{Key, Scheme};
 pub(super) use parse::{base64, unbase64};
@@ -64,9 +67,6 @@ pub enum NoteError {
     /// A key's name that no line can carry.
     #[error("{0:?} is no name of a key")]
     Name(String),
-    /// Two of the reader's keys cannot be told apart.
-    #[error("key {0} is given twice")]
-    Ambiguous(String),
     /// A known key's signature does not hold.
     #[error("signature of {0} does not hold")]
     Signature(String),
@@ -137,20 +137,20 @@ impl Note {
     /// Checks every signature of a known key; returns those signatures, in the note's order.
     ///
     /// # Errors
-    /// [`NoteError::Signature`] if one does not hold, [`NoteError::Unsigned`] if there is none,
-    /// [`NoteError::Ambiguous`] if two of `keys` have the same name and id.
+    /// [`NoteError::Signature`] if one does not hold, [`NoteError::Unsigned`] if there is none.
     pub fn verify(&self, keys: &[Key]) -> Result<Vec<Valid>, NoteError> {
-        let mut seen = BTreeSet::new();
-        if let Some(twice) = keys.iter().find(|key| !seen.insert((key.name(), key.id()))) {
-            return Err(NoteError::Ambiguous(twice.name().to_owned()));
-        }
         let mut valid = Vec::new();
         for line in &self.lines {
-            let Some(index) = keys.iter().position(|key| line.is_of(key)) else { continue };
-            let seconds = keys[index]
-                .check(&self.text, &line.signature)
-                .ok_or_else(|| NoteError::Signature(line.name.clone()))?;
-            valid.push(Valid { key: index, seconds });
+            let mut known = keys.iter().enumerate().filter(|(_, key)| line.is_of(key)).peekable();
+            if known.peek().is_none() {
+                continue;
+            }
+            let holds = |(index, key): (usize, &Key)| {
+                let seconds = key.check(&self.text, &line.signature)?;
+                Some(Valid { key: index, seconds })
+            };
+            let found = known.find_map(holds);
+            valid.push(found.ok_or_else(|| NoteError::Signature(line.name.clone()))?);
         }
         if valid.is_empty() { Err(NoteError::Unsigned) } else { Ok(valid) }
     }

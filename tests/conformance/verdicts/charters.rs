@@ -208,7 +208,23 @@ fn five() -> Vec<Case> {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    [chains(), seconds(), geneses(), five()].concat()
+    [&many()[..], &chains(), &seconds(), &geneses(), &five()].concat()
+}
+
+/// As many charters as are read, of which the second is none; and one more.
+fn many() -> [Case; 2] {
+    let story = Story::new();
+    let honest = story.bundle();
+    let none = SignedCharter { payload: b"none".to_vec().into(), signatures: Vec::new() };
+    let case = |name: &str, count: usize| {
+        let mut bundle = honest.clone();
+        bundle.charters.resize(count, none.clone());
+        Case::new(name, &story, &bundle)
+    };
+    [
+        case("1,024 charters", 1_024).fails("E_CHARTER", "charters[1]"),
+        case("1,025 charters", 1_025).fails("E_FORMAT", "charters"),
+    ]
 }
 
 /// Charters in a row, in the bundle and known to its reader.

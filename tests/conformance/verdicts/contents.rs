@@ -225,13 +225,13 @@ fn home_abroad(story: &mut Story) {
 }
 
 /// Puts the request under a changed policy.
-fn under(story: &mut Story, change: fn(&mut Policy)) {
+pub(super) fn under(story: &mut Story, change: fn(&mut Policy)) {
     change(&mut story.receipt.policy);
     story.open.policy = story.receipt.policy.digest();
 }
 
 /// The third stage is lost.
-fn broken(story: &mut Story) {
+pub(super) fn broken(story: &mut Story) {
     let receipt = &mut story.receipt;
     (receipt.finish_reason, receipt.cause) = (FinishReason::Error, Some(Cause::PeerLost));
     receipt.unsigned_stages = vec![2];

@@ -1,6 +1,6 @@
 //! Bundles with a proof of home's log: who saw the receipt there, and who was revoked when.
 
-use std::convert::Infallible;
+use std::{collections::BTreeMap, convert::Infallible};
 
 use comity_protocol::{
     bundle::Bundle,
@@ -168,6 +168,7 @@ fn witnesses() -> Vec<Case> {
     let soon = Case { name: "seen by a clock ahead".into(), now: later(1_000 - 120), ..late };
     cases.push(soon.witnessed());
     cases.extend(rotated());
+    cases.extend(twins());
     cases
 }
 
@@ -190,6 +191,54 @@ fn rotated() -> [Case; 2] {
     cosign_by(&story, &mut both.proof.as_mut().unwrap().checkpoint, 3, &new, later(300));
     both.charters.push(sign(&charter, &[0, 1, 2]));
     [case, Case::new("seen with two keys of one", &story, &both)]
+}
+
+/// Owners of two witness keys that have one id in the name of the fourth institution.
+const TWINS: [usize; 2] = [27_320, 37_465];
+
+/// [`TWINS`], as long as the genesis is what it was when they were found.
+fn twin_keys(story: &Story) -> [NodeKey; 2] {
+    let (genesis, institution) = (story.genesis(), &story.charter.institutions[3].id);
+    let id = |owner| cosignature::key(&genesis, institution, key("witness", owner).public()).id();
+    if id(TWINS[0]) != id(TWINS[1]) {
+        let mut ids = BTreeMap::new();
+        let again = (0..).find_map(|owner| Some([ids.insert(id(owner), owner)?, owner]));
+        panic!("the genesis has changed: set TWINS to {:?}", again.unwrap());
+    }
+    TWINS.map(|owner| key("witness", owner))
+}
+
+/// An institution whose witness had two keys with one id: that harms no proof, whoever saw it.
+fn twins() -> Vec<Case> {
+    let story = Story::new();
+    let keys = twin_keys(&story);
+    let second = next(&story.charter, |c| {
+        c.institutions[3].witness_key = key("witness", TWINS[0]).public();
+    });
+    let third =
+        next(&second, |c| c.institutions[3].witness_key = key("witness", TWINS[1]).public());
+    let later_charters = [sign(&second, &[0, 1, 2]), sign(&third, &[0, 1, 2])];
+    let known = |name: &str, bundle: &Bundle| {
+        Case::new(format!("seen by {name}"), &story, bundle).knowing(&later_charters)
+    };
+    let mut cases =
+        vec![known("another than the twins", &seen(&story, story.bundle(), &[(1, 200)]))];
+    cases[0] = cases[0].clone().witnessed();
+    for (name, secret) in [("the first twin", &keys[0]), ("the second twin", &keys[1])] {
+        let mut bundle = seen(&story, story.bundle(), &[]);
+        cosign_by(&story, &mut bundle.proof.as_mut().unwrap().checkpoint, 3, secret, later(200));
+        cases.push(known(name, &bundle).witnessed());
+        // Its line under another text holds under neither.
+        let proof = bundle.proof.as_mut().unwrap();
+        rewrite(proof, "\n13\n", "\n14\n");
+        let text = proof.checkpoint.text().to_owned();
+        let own = Checkpoint::parse(&text).unwrap().sign(&node(0)).unwrap().to_string();
+        let line = proof.checkpoint.to_string().lines().last().unwrap().to_owned();
+        proof.checkpoint = Note::parse(&format!("{own}{line}\n")).unwrap();
+        let name = format!("{name} in another log");
+        cases.push(known(&name, &bundle).fails("E_CHECKPOINT", "proof"));
+    }
+    cases
 }
 
 fn revoke(charter: &mut Charter, revoked: Revoked, at: u64) {

@@ -89,19 +89,28 @@ class Note:
         """Number and seconds of each of `keys` that signed, in the note's order.
 
         Lines of other keys say nothing; one line of a known key that does not hold, and the whole
-        note is worthless.
+        note is worthless. Of keys with one name and id, a line is of the first under which it holds.
         """
-        known = {(key.name, key.id): index for index, key in enumerate(keys)}
-        if len(known) != len(keys):
-            raise NoteError("two keys cannot be told apart")
-        valid = []
-        for name, key_id, signature in self.lines:
-            index = known.get((name, key_id))
-            if index is not None:
-                valid.append((index, keys[index].check(self.text, signature)))
+        known = {}
+        for index, key in enumerate(keys):
+            known.setdefault((key.name, key.id), []).append(index)
+        valid = [
+            self.signed(signature, keys, known[name, key_id])
+            for name, key_id, signature in self.lines
+            if (name, key_id) in known
+        ]
         if not valid:
             raise NoteError("no known key has signed")
         return valid
+
+    def signed(self, signature, keys, indexes):
+        """Which of the keys with these indexes signed, and its seconds."""
+        for index in indexes:
+            try:
+                return index, keys[index].check(self.text, signature)
+            except NoteError as error:
+                fault = error
+        raise fault
 
 
 def checkpoint(text):
