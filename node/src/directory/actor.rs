@@ -138,7 +138,11 @@ impl Actor {
         let merged = chain.merge(charters);
         if chain != *self.core.chain() {
             self.keep(&chain)?;
-            info!(version = chain.current().version, "a later charter is in force");
+            // Nothing but the proof of a fork may be new.
+            let version = chain.current().version;
+            if version > self.core.charter().version {
+                info!(version, "a later charter is in force");
+            }
             self.newest.send_replace(Arc::new(chain.clone()));
             self.core.adopt(now, chain);
             self.governed();
