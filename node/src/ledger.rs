@@ -41,7 +41,7 @@ pub enum LedgerError {
     /// The log takes nothing more.
     #[error(transparent)]
     Append(#[from] AppendError),
-    /// The record is too long, and was not signed for anyone to see.
+    /// The record is too long for the log, and not signed.
     #[error("the record would have more than {RECORD_BYTES_MAX} bytes")]
     TooLong,
 }
@@ -167,11 +167,8 @@ impl Ledger {
         self.log
             .append_with(move |sequence, previous| {
                 let record = record(sequence, previous, clock.now());
-                let signed = key.sign(domain, &charter, &record).ok()?;
+                let signed = key.sign_record(domain, &charter, &record).ok()?;
                 let bytes = signed.encode();
-                if bytes.len() > RECORD_BYTES_MAX {
-                    return None;
-                }
                 // The caller may have gone; the record stands all the same.
                 let _ = give.send(signed);
                 Some(bytes)

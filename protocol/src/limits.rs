@@ -31,8 +31,12 @@ pub const FRAME_HEADER_BYTES_MAX: usize = 96 << 10;
 pub const PAYLOAD_BYTES_MAX: usize = 65_535;
 /// Bytes of a record with its envelope: it is one leaf.
 pub const RECORD_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
+/// Bytes of an envelope beside its payload: domain, key and signature with their framing.
+pub const ENVELOPE_BYTES_MAX: usize = 256;
+/// Bytes of a record's payload, so that it is one leaf with its envelope.
+pub const RECORD_PAYLOAD_BYTES_MAX: usize = RECORD_BYTES_MAX - ENVELOPE_BYTES_MAX;
 /// Bytes of a signed statement with its envelope.
-pub const SIGNED_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 256;
+pub const SIGNED_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + ENVELOPE_BYTES_MAX;
 /// Bytes of a charter with its signatures: 102 bytes each with their framing.
 pub const SIGNED_CHARTER_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + INSTITUTIONS_MAX * 102 + 8;
 /// Bytes of a file of charters: what a twenty-year-old consortium of some hundred members needs.

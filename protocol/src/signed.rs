@@ -12,7 +12,7 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
 use crate::{
     id::{Digest, PeerKey},
-    limits::PAYLOAD_BYTES_MAX,
+    limits::{PAYLOAD_BYTES_MAX, RECORD_PAYLOAD_BYTES_MAX},
     wire::{DecodeError, Wire},
 };
 
@@ -91,8 +91,13 @@ pub enum SignedError {
     #[error("signature of {0} does not hold")]
     Signature(PeerKey),
     /// The payload is too long to sign.
-    #[error("payload has {0} bytes, more than {PAYLOAD_BYTES_MAX}")]
-    TooLong(usize),
+    #[error("payload has {bytes} bytes, more than {max}")]
+    TooLong {
+        /// Its bytes.
+        bytes: usize,
+        /// Bytes of the longest that may be signed.
+        max: usize,
+    },
     /// The payload is not what its domain says.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -137,9 +142,33 @@ impl NodeKey {
         charter: &Digest,
         statement: &T,
     ) -> Result<Signed, SignedError> {
+        self.sign_within(PAYLOAD_BYTES_MAX, domain, charter, statement)
+    }
+
+    /// Signs `record`, which with its envelope is to be one leaf of a log.
+    ///
+    /// # Errors
+    /// [`SignedError::TooLong`] if its encoding passes [`RECORD_PAYLOAD_BYTES_MAX`]: a log would
+    /// not take what was signed then.
+    pub fn sign_record<T: Wire>(
+        &self,
+        domain: Domain,
+        charter: &Digest,
+        record: &T,
+    ) -> Result<Signed, SignedError> {
+        self.sign_within(RECORD_PAYLOAD_BYTES_MAX, domain, charter, record)
+    }
+
+    fn sign_within<T: Wire>(
+        &self,
+        max: usize,
+        domain: Domain,
+        charter: &Digest,
+        statement: &T,
+    ) -> Result<Signed, SignedError> {
         let payload = statement.encode();
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(SignedError::TooLong(payload.len()));
+        if payload.len() > max {
+            return Err(SignedError::TooLong { bytes: payload.len(), max });
         }
         let signature = self.sign_bytes(domain, charter, &payload);
         let (domain, signer) = (domain.0.to_owned(), self.public());

@@ -3,8 +3,14 @@
 use super::*;
 use crate::{
     block::BlockRange,
-    policy::Policy,
+    limits::{
+        BLOCKS_MAX, COMPUTED_MAX, FILTERS_MAX, MIGRATIONS_MAX, NAME_BYTES_MAX, NONCE_BYTES_MAX,
+        PARAMETERS_MAX, POLICIES_MAX, POSITIONS_MAX, RECORD_PAYLOAD_BYTES_MAX, STAGES_MAX,
+        TRANSFER_BASIS_BYTES_MAX,
+    },
+    policy::{DataClass, Policy},
     signed::{Domain, NodeKey, Signed, SignedError},
+    wire::Wire as _,
 };
 
 pub(crate) const CHARTER: Digest = Digest([9; 32]);
@@ -153,6 +159,76 @@ fn a_stage_takes_no_other_countersignature() {
     assert!(matches!(error, CountersignError::Session { .. }), "{error}");
     let error = check(0, &Countersignature { institution: "inst-1".into(), ..right });
     assert!(matches!(error, CountersignError::Institution { .. }), "{error}");
+}
+
+/// Nothing is computed for a request whose record could not be signed at its end.
+#[test]
+fn the_largest_receipt_there_is_fits_a_log() {
+    let number = |number: usize| u32::try_from(number).unwrap();
+    let name = |place: usize| format!("{place:02}{}", "n".repeat(NAME_BYTES_MAX - 2));
+    let names = || (0..POLICIES_MAX).map(name);
+    let country = |place: usize| {
+        let letter = |place: usize| char::from(b'A' + u8::try_from(place).unwrap());
+        format!("{}{}", letter(place / 26), letter(place % 26)).parse().unwrap()
+    };
+    let stage = |place: usize| RouteStage {
+        peer: key(u8::try_from(place).unwrap()).public(),
+        blocks: BlockRange::new(BLOCKS_MAX - 1, BLOCKS_MAX).unwrap(),
+    };
+    let work = |place| Work {
+        stage: number(place),
+        institution: name(0),
+        computed: COMPUTED_MAX,
+        parameters: PARAMETERS_MAX,
+    };
+    let migration = |_| Migration {
+        position: POSITIONS_MAX,
+        stage: number(STAGES_MAX) - 1,
+        from: key(1).public(),
+        to: key(2).public(),
+        cause: Cause::Bug,
+    };
+    let late = Timestamp::from_ms(u64::MAX);
+    let policy = Policy {
+        allowed_jurisdictions: (0..POLICIES_MAX).map(country).collect(),
+        forbidden_jurisdictions: (100..100 + POLICIES_MAX).map(country).collect(),
+        allowed_institutions: names().collect(),
+        pinned_first: BLOCKS_MAX,
+        pinned_last: BLOCKS_MAX,
+        data_class: Some(DataClass::Sensitive),
+        purpose: name(0),
+        transfer_basis: "t".repeat(TRANSFER_BASIS_BYTES_MAX),
+        ..Policy::open(name(0))
+    };
+    let largest = Receipt {
+        institution: name(0),
+        sequence: u64::MAX,
+        opened_at: late,
+        closed_at: late,
+        policy,
+        stages: (0..STAGES_MAX).map(stage).collect(),
+        sampler: name(0),
+        prompt_tokens: POSITIONS_MAX,
+        output_tokens: POSITIONS_MAX,
+        finish_reason: FinishReason::Error,
+        cause: Some(Cause::Bug),
+        filters: (0..FILTERS_MAX).map(name).collect(),
+        stage_receipts: vec![Digest::ZERO; STAGES_MAX],
+        client_nonce: vec![0; NONCE_BYTES_MAX].into(),
+        numeric_class: name(0),
+        unsigned_stages: (0..number(STAGES_MAX)).collect(),
+        software: name(0),
+        system_prompt_by: SystemPrompt::Template,
+        template: Some(Digest::ZERO),
+        retained_until: late,
+        first_token_ms: u64::MAX,
+        migrations: (0..MIGRATIONS_MAX).map(migration).collect(),
+        work: (0..STAGES_MAX).map(work).collect(),
+        ..receipt(&[])
+    };
+    let encoded = largest.encode();
+    assert_eq!(Receipt::decode(&encoded), Ok(largest), "every bound is kept");
+    assert!(encoded.len() <= RECORD_PAYLOAD_BYTES_MAX, "{} bytes", encoded.len());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What an envelope refuses whatever it says. What is signed byte for byte is in `tests/conformance`.
 
 use super::*;
+use crate::limits::{DOMAIN_BYTES_MAX, RECORD_BYTES_MAX};
 
 /// A statement whose encoding is itself.
 #[derive(Debug, PartialEq)]
@@ -28,7 +29,19 @@ fn key() -> NodeKey {
 fn a_payload_too_long_for_a_log_is_refused_before_it_is_signed() {
     let sign = |bytes| key().sign(Domain::RECEIPT, &CHARTER, &Raw(vec![0; bytes]));
     assert!(sign(65_535).is_ok());
-    assert_eq!(sign(65_536), Err(SignedError::TooLong(65_536)));
+    assert_eq!(sign(65_536), Err(SignedError::TooLong { bytes: 65_536, max: 65_535 }));
+}
+
+#[test]
+fn a_record_too_long_for_a_leaf_is_refused_before_it_is_signed() {
+    // With the longest domain there may be.
+    let domain = Domain("comity/a-record-whose-name-is-as-long-as-any-domain-may-be-../v1");
+    assert_eq!(domain.0.len(), DOMAIN_BYTES_MAX);
+    let (max, sign) = (RECORD_PAYLOAD_BYTES_MAX, |bytes| {
+        key().sign_record(domain, &CHARTER, &Raw(vec![7; bytes]))
+    });
+    assert!(sign(max).unwrap().encode().len() <= RECORD_BYTES_MAX);
+    assert_eq!(sign(max + 1), Err(SignedError::TooLong { bytes: max + 1, max }));
 }
 
 #[test]
