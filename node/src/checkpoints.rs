@@ -115,12 +115,14 @@ pub enum CheckpointsError {
 }
 
 /// How far the log's checkpoints are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Progress {
     /// Records of the newest checkpoint.
     pub signed: u64,
     /// Records of the newest one that as many witnesses cosigned as the charter asks for.
     pub witnessed: u64,
+    /// Why witnesses refuse the log as false, or what false they say of it, by institution.
+    pub refused: BTreeMap<String, String>,
 }
 
 impl Parts {
@@ -141,7 +143,8 @@ impl Parts {
         }
         let seen = self.ask_at_start().await?;
         let size = |kept: &Option<Kept>| kept.as_ref().map_or(0, |kept| kept.checkpoint.size);
-        let known = Progress { signed: size(&newest), witnessed: size(&witnessed) };
+        let (signed, witnessed) = (size(&newest), size(&witnessed));
+        let known = Progress { signed, witnessed, refused: BTreeMap::new() };
         let (progress, told) = watch::channel(known);
         let standing = |seen| Standing { seen, failures: 0, due: Instant::now() };
         let standings = seen.into_iter().map(|(id, seen)| (id, standing(seen))).collect();
@@ -210,6 +213,7 @@ impl Actor {
                     match cosignature::add(&mut newest.note, &line, &key, now) {
                         Ok(_) => {
                             *standing = Standing { seen: size, failures: 0, ..*standing };
+                            self.settled(&id);
                             changed |= cosigned.insert(id);
                         }
                         Err(error) => {
@@ -218,9 +222,9 @@ impl Actor {
                         }
                     }
                 }
-                Answer::Unproven(error) => {
-                    warn!(%error, institution = id, "{UNPROVEN}");
+                Answer::Refused(why) => {
                     standing.failed();
+                    self.refused(id, why);
                 }
                 Answer::Nothing => standing.failed(),
             }
@@ -236,6 +240,23 @@ impl Actor {
             self.progress.send_modify(|progress| progress.witnessed = size);
         }
         Ok(())
+    }
+
+    /// Says once what a witness holds against the log; people must look at it.
+    fn refused(&self, id: String, why: String) {
+        self.progress.send_if_modified(|progress| {
+            let news = progress.refused.get(&id) != Some(&why);
+            if news {
+                warn!(institution = id, why, "a witness refuses the log");
+                progress.refused.insert(id, why);
+            }
+            news
+        });
+    }
+
+    /// A witness has nothing against the log any more.
+    fn settled(&self, id: &str) {
+        self.progress.send_if_modified(|progress| progress.refused.remove(id).is_some());
     }
 
     /// Signs the log as it is, if it grew and the last checkpoint is old enough.

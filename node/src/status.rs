@@ -41,7 +41,7 @@ pub async fn status(context: &Context) -> Value {
         }));
     }
     let usage = context.executor.usage();
-    let checkpoints = *context.checkpoints.borrow();
+    let checkpoints = context.checkpoints.borrow().clone();
     json!({
         "peer": context.me.to_string(),
         "consortium": context.directory.chain().current().name,
@@ -50,6 +50,7 @@ pub async fn status(context: &Context) -> Value {
         "governance": context.directory.check().await.err().map(|error| error.to_string()),
         "records_signed": checkpoints.signed,
         "records_witnessed": checkpoints.witnessed,
+        "witnesses_refuse": checkpoints.refused,
         "members": members,
         "models": models,
         "weight_bytes": usage.weight_bytes,

@@ -11,11 +11,12 @@ use comity_protocol::{
         note::{Key, Note},
         witness::{WitnessReply, WitnessRequest},
     },
+    refusal::Cause,
     roster::Role,
 };
 use tracing::debug;
 
-use super::{CheckpointsError, Kept, Parts};
+use super::{CheckpointsError, Kept, Parts, UNPROVEN};
 
 /// Requests to one witness in a row: it may have to say first at which size it saw the log last.
 const ATTEMPTS: usize = 3;
@@ -27,8 +28,9 @@ pub(super) enum Answer {
     Cosigned(String),
     /// It proved that the log is not what the log's key signed.
     Refuted(CheckpointsError),
-    /// It says that it cosigned what the log's key has not signed.
-    Unproven(CheckpointError),
+    /// It holds against the log that it is false, which asking again will not mend; or shows what the
+    /// log's key has not signed. Why.
+    Refused(String),
     /// Nothing that helps; it may be asked again.
     Nothing,
 }
@@ -86,13 +88,16 @@ impl Parts {
                 Some(WitnessReply::Conflict { held: Some(held) }) => {
                     let held = match self.own(&held) {
                         Ok(held) => held,
-                        Err(error) => return Answer::Unproven(error),
+                        Err(error) => return Answer::Refused(format!("{UNPROVEN}: {error}")),
                     };
                     let who = format!("the witness of {id}");
                     if let Err(error) = self.check(&held, &who).await {
                         return Answer::Refuted(error);
                     }
                     old_size = held.size;
+                }
+                Some(WitnessReply::Refused(refusal)) if refusal.cause == Cause::Violation => {
+                    return Answer::Refused(refusal.detail);
                 }
                 Some(WitnessReply::Refused(refusal)) => {
                     debug!(peer = %peer.short(), cause = refusal.cause.as_str(),

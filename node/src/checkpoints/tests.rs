@@ -134,6 +134,13 @@ impl Pair {
     }
 }
 
+/// Puts what a witness keeps of node 1's log into its data folder.
+fn keep(folder: &Path, name: &str, state: &WitnessState) {
+    let states = folder.join("witness");
+    fs::create_dir(&states).unwrap();
+    fs::write(states.join(format!("{name}.state")), state.encode()).unwrap();
+}
+
 async fn append(log: &Log, records: u64) {
     let mut grown = log.grown();
     for number in 0..records {
@@ -178,7 +185,10 @@ async fn a_log_goes_on_after_a_restart_and_is_witnessed_again() {
     let folder = pair.witnessed().await;
     let Started { log, progress, .. } = pair.start(folder.path()).await;
     let mut progress = progress.unwrap();
-    assert_eq!(*progress.borrow_and_update(), Progress { signed: 3, witnessed: 3 });
+    assert_eq!(
+        *progress.borrow_and_update(),
+        Progress { signed: 3, witnessed: 3, ..Progress::default() }
+    );
     append(&log, 4).await;
     let seen = progress.wait_for(|progress| progress.witnessed == 7);
     timeout(PATIENCE, seen).await.unwrap().unwrap();
@@ -213,19 +223,39 @@ async fn a_witness_stops_no_log_with_a_checkpoint_that_the_log_has_not_signed() 
         // Under its own key, for it has no other.
         let note = said.sign(&node_key(2)).unwrap();
         let state = WitnessState { checkpoint: note, contradiction: None };
-        let states = folder.join("witness");
-        fs::create_dir(&states).unwrap();
-        let file = format!("{}.state", node_key(1).public());
-        fs::write(states.join(file), state.encode()).unwrap();
+        keep(folder, &node_key(1).public().to_string(), &state);
     });
     let (pair, folder) = (pair.await, backup(2).await);
     let Started { log, progress, .. } = pair.start(folder.path()).await;
     let mut progress = progress.expect("started without the witness");
     // Nor while it runs.
     log.append(b"more".to_vec()).await.unwrap();
-    let signed = progress.wait_for(|progress| progress.signed == 3);
-    timeout(PATIENCE, signed).await.unwrap().unwrap();
+    let said = progress.wait_for(|progress| progress.refused.contains_key("inst-2"));
+    let said = timeout(PATIENCE, said).await.unwrap().unwrap().refused["inst-2"].clone();
+    assert!(said.starts_with(UNPROVEN), "{said}");
     log.append(b"still more".to_vec()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_a_witness_holds_for_false_says_so() {
+    let pair = Pair::with(|consortium, folder| {
+        let origin = checkpoint::origin(&consortium.hash, &node_key(1).public());
+        let note = |root| {
+            let (origin, size) = (origin.clone(), 3);
+            Checkpoint { origin, size, root }.sign(&node_key(1)).unwrap()
+        };
+        let [checkpoint, contradiction] = [Digest([1; 32]), Digest([2; 32])].map(note);
+        let state = WitnessState { checkpoint, contradiction: Some(contradiction) };
+        // Under this name it distrusts nobody, and so still answers.
+        keep(folder, "moved", &state);
+    });
+    let (pair, folder) = (pair.await, tempfile::tempdir().unwrap());
+    let Started { log, progress, .. } = pair.start(folder.path()).await;
+    append(&log, 1).await;
+    let mut progress = progress.unwrap();
+    let said = progress.wait_for(|progress| progress.refused.contains_key("inst-2"));
+    let said = timeout(PATIENCE, said).await.unwrap().unwrap().refused["inst-2"].clone();
+    assert_eq!(said, "the log signed two checkpoints of one size");
 }
 
 #[tokio::test]

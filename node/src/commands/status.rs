@@ -70,8 +70,16 @@ fn describe(status: &Value) -> String {
             mib(&status["kv_bytes"]),
             mib(&status["kv_budget_bytes"])
         ),
-        "members".to_owned(),
     ];
+    if let (Some(signed), Some(witnessed)) =
+        (status["records_signed"].as_u64(), status["records_witnessed"].as_u64())
+    {
+        lines.push(format!("records     {signed} signed, {witnessed} witnessed"));
+    }
+    let refusals = status["witnesses_refuse"].as_object().into_iter().flatten();
+    lines.extend(refusals.map(|(id, why)| format!("the witness of {id} refuses: {}", text(why))));
+    lines.extend(status["governance"].as_str().map(|why| format!("governance  {why}")));
+    lines.push("members".to_owned());
     lines.extend(list(&status["members"]).iter().map(|member| {
         let own = if member["self"] == true { " (this node)" } else { "" };
         format!(
