@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use comity_protocol::account::Entry;
 use serde_json::{Value, json};
 
-use super::{FileError, Outcome, date, print, print_json, shown};
+use super::{FileError, Outcome, date, print, shown};
 use crate::{accounts::Accounts, log};
 
 /// Heading of the exported table.
@@ -55,25 +55,33 @@ pub struct ExportArgs {
 #[expect(clippy::unused_async, reason = "every command has this shape")]
 pub async fn run(command: Command) -> Result<Outcome, FileError> {
     match command {
-        Command::Show(ShowArgs { data, json }) => {
-            let accounts = read(&data)?;
-            if json {
-                print_json(&sums(&accounts));
-            } else {
-                print(&shown(&describe(&accounts)));
-            }
-        }
-        Command::Export(ExportArgs { data, json, .. }) => {
-            let accounts = read(&data)?;
-            if json {
-                accounts.books.entries().map(object).for_each(|entry| print_json(&entry));
-            } else {
-                print(&format!("{HEADING}\n"));
-                accounts.books.entries().for_each(|entry| print(&line(entry)));
-            }
-        }
+        Command::Show(ShowArgs { data, json }) => print(&show(&data, json)?),
+        Command::Export(ExportArgs { data, json, .. }) => print(&export(&data, json)?),
     }
     Ok(Outcome::Done)
+}
+
+/// The sums between each two institutions, as the log in `data` has them: for people, or as one
+/// line of JSON.
+///
+/// # Errors
+/// [`FileError`] if the log cannot be read.
+pub fn show(data: &Path, json: bool) -> Result<String, FileError> {
+    let accounts = read(data)?;
+    Ok(if json { format!("{}\n", sums(&accounts)) } else { shown(&describe(&accounts)) })
+}
+
+/// Every entry that the log in `data` has: comma-separated under a heading, or as lines of JSON.
+///
+/// # Errors
+/// [`FileError`] if the log cannot be read.
+pub fn export(data: &Path, json: bool) -> Result<String, FileError> {
+    let accounts = read(data)?;
+    let entries = accounts.books.entries();
+    Ok(match json {
+        true => entries.map(|entry| format!("{}\n", object(entry))).collect(),
+        false => std::iter::once(format!("{HEADING}\n")).chain(entries.map(line)).collect(),
+    })
 }
 
 fn read(folder: &Path) -> Result<Accounts, FileError> {
