@@ -240,3 +240,17 @@ fn model(number: u16) -> Digest {
     digest.0[..2].copy_from_slice(&number.to_be_bytes());
     digest
 }
+
+#[test]
+fn a_peer_whose_log_told_two_stories_is_lost_whatever_rosters_say_even_at_home() {
+    let mut directory = directory(genesis());
+    directory.distrust(NOW, peer(2));
+    assert_eq!(directory.poll_timeout(), Some(NOW));
+    assert_eq!(directory.expire(NOW), [peer(2)]);
+    directory.insert_roster(NOW, &list(2, 2, &[2])).unwrap();
+    assert_eq!(directory.expire(NOW), [peer(2)], "listed again, and out again");
+    assert_eq!(admitted(&directory, NOW), [1, 3]);
+    directory.distrust(NOW, peer(3));
+    assert_eq!(directory.expire(NOW), [peer(3)]);
+    assert_eq!(admitted(&directory, NOW), [1]);
+}
