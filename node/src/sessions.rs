@@ -128,6 +128,12 @@ impl Context {
         }
     }
 
+    /// Weight of `institution` where several share a stage of this node, as the charter has it.
+    #[must_use]
+    pub fn share(&self, institution: &str) -> u32 {
+        self.directory.chain().current().institution(institution).map_or(1, |it| it.share)
+    }
+
     /// Counts what a session has had in all.
     fn count(&self, institution: &str, session: SessionId, work: u128) {
         if let Ok(mut quotas) = self.quotas.lock() {

@@ -11,6 +11,7 @@ mod founded;
 mod guesses;
 mod policy;
 mod prefixes;
+mod quota;
 mod rogue;
 mod rogues;
 mod strangers;

@@ -44,11 +44,16 @@ impl Bench {
 
     /// Opens a session; returns the digests of the rows it takes over.
     fn open_with(&mut self, id: u8, prefix: Option<Prefix>) -> Vec<RowDigests> {
+        self.open_for(id, 1, prefix)
+    }
+
+    /// The same, for an institution of this weight.
+    fn open_for(&mut self, id: u8, share: u32, prefix: Option<Prefix>) -> Vec<RowDigests> {
         let (reply, mut answer) = oneshot::channel();
         let opening = Opening {
             session: SessionId([id; 16]),
             institution: format!("institution {}", id % 2),
-            share: 1,
+            share,
             blocks: BlockRange::new(0, fixture::BLOCKS).unwrap(),
             positions_max: fixture::CONTEXT,
             prefix,
@@ -98,6 +103,23 @@ fn a_decode_step_overtakes_a_long_prefill() {
     bench.worker.turn();
     bench.worker.turn();
     prefill.answer.try_recv().unwrap().unwrap();
+}
+
+#[test]
+fn an_institution_of_more_weight_is_done_sooner() {
+    let turns = |share| {
+        let mut bench = Bench::new();
+        bench.open_for(1, share, None);
+        bench.open_for(2, 1, None);
+        let [mut first, _second] =
+            [1, 2].map(|id| bench.forward(SessionId([id; 16]), 0, fixture::CONTEXT));
+        let done = (1..100).find(|_| {
+            bench.worker.turn();
+            first.answer.try_recv().is_ok()
+        });
+        done.expect("it is done at some time")
+    };
+    assert!(turns(9) < turns(1), "{} {}", turns(9), turns(1));
 }
 
 #[test]

@@ -285,8 +285,7 @@ impl Driver {
         let (session, institution) = (self.session(), self.institution.clone());
         let (index, now) = (self.machine.index(), self.context.clock.now());
         let (blocks, tags) = (scope.blocks, prefix);
-        let chain = self.context.directory.chain();
-        let share = chain.current().institution(&institution).map_or(1, |it| it.share);
+        let share = self.context.share(&institution);
         let prefix = (!tags.is_empty()).then_some(Prefix { scope, tags, now });
         self.work.push(Box::pin(async move {
             let opening = Opening { session, institution, share, blocks, positions_max, prefix };
