@@ -21,6 +21,7 @@ pub mod prefix;
 pub mod quota;
 pub mod receipt;
 pub mod refusal;
+pub mod regulation;
 pub mod request;
 pub mod roster;
 pub mod route;

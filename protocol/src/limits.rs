@@ -155,3 +155,7 @@ pub const RETENTION_DEFAULT: Duration = Duration::from_secs(183 * 86_400);
 pub const RETENTION_MAX: Duration = Duration::from_secs(3_653 * 86_400);
 /// Migrations named in one receipt.
 pub const MIGRATIONS_MAX: usize = 64;
+
+/// Shortest time that automatic records of a high-risk system are to be kept: six months, taken as
+/// 183 days (EU AI Act, Art. 19(1) and 26(6)).
+pub const RETENTION_MIN: Duration = Duration::from_secs(183 * 86_400);

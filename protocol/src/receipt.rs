@@ -4,6 +4,7 @@
 //! ever signed. Digests of statements are SHA-256 over the signed payload, never over the envelope:
 //! a signer who signs the same words twice makes no second statement.
 
+mod any;
 mod countersign;
 mod opening;
 mod record;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 
 pub(crate) use self::opening::NO_CLIENT;
 pub use self::{
+    any::Record,
     countersign::{CountersignError, check_countersignature, countersignature},
     opening::{Commitments, Opening},
     record::{AbortRecord, Countersignature, CountersignedRecord, OpenRecord},

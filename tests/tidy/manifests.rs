@@ -25,6 +25,8 @@ const CRATES: &[Crate] = &[
             "prost-build",
             "proptest",
             "protox",
+            "serde",
+            "serde_json",
             "sha2",
             "thiserror",
             "zeroize",

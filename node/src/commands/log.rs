@@ -5,6 +5,7 @@
 //! proofs that are kept beside the log, never the log.
 
 mod check;
+mod export;
 mod prove;
 mod record;
 
@@ -15,14 +16,16 @@ use std::{
 };
 
 use comity_protocol::{
-    charter::Charter,
+    charter::Chain,
     id::SessionId,
+    receipt::Record,
     signed::{Signed, SignedError},
     wire::{DecodeError, Wire as _},
 };
 use serde_json::json;
 
 pub use check::Fault;
+pub use export::{Day, DayError, ExportArgs, Format, Regulation, document};
 pub use prove::{ProveError, Proved};
 
 use super::{
@@ -38,7 +41,7 @@ use crate::{
     log,
     node::KEY_FILE,
 };
-use record::{Author, Said};
+use record::{Author, to_json};
 
 /// What `comity log` does.
 #[derive(Debug, clap::Subcommand)]
@@ -50,8 +53,15 @@ pub enum Command {
     #[command(after_help = "Example:\n  comity log check --data north/comity-data\n\nExit codes: \
         0 everything holds, 1 something does not, and the first such thing is named.")]
     Check(Args),
-    /// Print one JSON object for each record. No record holds a prompt or an answer.
-    #[command(after_help = "Example:\n  comity log export --format json --data north/comity-data")]
+    /// Print the records as JSON: one object for each, or a document that a regulation asks for. No
+    /// record holds a prompt or an answer.
+    #[command(
+        after_help = "Examples:\n  comity log export --data north/comity-data\n  comity log \
+        export --format ai-act --data north/comity-data\n  comity log export --format ropa --from \
+        2026-01-01 --to 2026-12-31 --data north/comity-data\n\nThe documents say with each group \
+        which article it answers, and under \"missing\" what the records do not say. They are no \
+        legal advice."
+    )]
     Export(ExportArgs),
     /// Write the proof of a session, for anyone to check that its receipt is in a witnessed log.
     #[command(after_help = "Example:\n  comity log prove 000102030405060708090a0b0c0d0e0f \
@@ -78,23 +88,6 @@ pub struct Args {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-}
-
-/// What `comity log export` is told.
-#[derive(Debug, clap::Args)]
-pub struct ExportArgs {
-    #[command(flatten)]
-    log: Args,
-    /// How.
-    #[arg(long, value_enum, default_value = "json")]
-    format: Format,
-}
-
-/// How records are exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// One JSON object for each line.
-    Json,
 }
 
 /// Which session of which log.
@@ -160,6 +153,9 @@ pub enum LogCommandError {
     /// What is kept of a session.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// A period was given for the plain records.
+    #[error("--from and --to go with --format ai-act and --format ropa")]
+    Period,
     /// A session is not erased.
     #[error(transparent)]
     Erase(#[from] EraseError),
@@ -175,9 +171,7 @@ pub async fn run(command: Command) -> Result<Outcome, LogCommandError> {
         Command::Show(args) => each(&args.data, |record, said| {
             if args.json { print_json(&object(record, said)) } else { print(&line(record, said)) }
         }),
-        Command::Export(ExportArgs { log, format: Format::Json }) => {
-            each(&log.data, |record, said| print_json(&object(record, said)))
-        }
+        Command::Export(args) => export::run(&args),
         Command::Check(args) => check(&args),
         Command::Prove(args) => prove(&args),
         Command::Erase(SessionArgs { session, log }) => {
@@ -193,7 +187,7 @@ pub async fn run(command: Command) -> Result<Outcome, LogCommandError> {
 
 fn each(
     folder: &Path,
-    mut show: impl FnMut(&log::Record, &Said),
+    mut show: impl FnMut(&log::Record, &Record),
 ) -> Result<Outcome, LogCommandError> {
     let failed = |source| LogCommandError::Read { folder: folder.to_owned(), source };
     for record in log::read(folder).map_err(failed)? {
@@ -201,20 +195,20 @@ fn each(
         let sequence = record.position.sequence;
         let signed = Signed::decode(&record.bytes)
             .map_err(|source| LogCommandError::Decode(sequence, source))?;
-        let said = Said::read(&signed, None)
+        let said = Record::unverified(&signed)
             .map_err(|source| LogCommandError::Signed(sequence, source))?;
         show(&record, &said);
     }
     Ok(Outcome::Done)
 }
 
-fn line(record: &log::Record, said: &Said) -> String {
+fn line(record: &log::Record, said: &Record) -> String {
     let at = said.at().map_or_else(|| "-".to_owned(), date);
     let session = said.session().map_or_else(|| "-".to_owned(), |session| session.to_string());
     format!("{:>8}  {at:<29}  {:<13}  {session}\n", record.position.sequence, said.kind())
 }
 
-fn object(record: &log::Record, said: &Said) -> serde_json::Value {
+fn object(record: &log::Record, said: &Record) -> serde_json::Value {
     json!({
         "sequence": record.position.sequence,
         "digest": record.position.digest.to_string(),
@@ -222,7 +216,7 @@ fn object(record: &log::Record, said: &Said) -> serde_json::Value {
         "kind": said.kind(),
         "at_ms": said.at().map(|at| at.as_ms()),
         "session": said.session().map(|session| session.to_string()),
-        "says": said.to_json(),
+        "says": to_json(said),
     })
 }
 
@@ -281,9 +275,9 @@ pub fn proof(
     folder: &Path,
     session: &SessionId,
 ) -> Result<Option<(Proved, usize)>, LogCommandError> {
-    let (author, charter) = author(folder)?;
-    let now = Clock::start().now();
-    let proved = prove::prove(folder, session, author, &charter, now)?;
+    let (author, chain) = author(folder)?;
+    let (charter, now) = (chain.current(), Clock::start().now());
+    let proved = prove::prove(folder, session, author, charter, now)?;
     Ok(proved.map(|proved| (proved, charter.witnesses as usize)))
 }
 
@@ -315,12 +309,12 @@ fn prove(args: &ProveArgs) -> Result<Outcome, LogCommandError> {
     Ok(if got < wanted { Outcome::Incomplete } else { Outcome::Done })
 }
 
-/// Whose log is in `folder`, and the charter that the node knew last.
-fn author(folder: &Path) -> Result<(Author, Charter), LogCommandError> {
+/// Whose log is in `folder`, and the charters that the node knew.
+fn author(folder: &Path) -> Result<(Author, Chain), LogCommandError> {
     let node = keys::load(&folder.join(KEY_FILE))?.public();
     let charter = CharterFile::open(&folder.join(CHARTER_FILE))?;
     let chain = charter.complete()?;
-    Ok((Author { genesis: chain.genesis(), node }, chain.current().clone()))
+    Ok((Author { genesis: chain.genesis(), node }, chain.clone()))
 }
 
 fn told(json: bool, session: &SessionId, what: &str) -> Outcome {

@@ -10,11 +10,12 @@ use comity_protocol::{
         note::Key,
         tree::{Frontier, Hashes as _, leaf_hash},
     },
+    receipt::Record as Said,
     signed::{Signed, SignedError},
     wire::{DecodeError, Wire as _},
 };
 
-use super::record::{Author, Said};
+use super::record::Author;
 use crate::{
     checkpoints::{Kept, KeptError, SIGNED_FILE, WITNESSED_FILE},
     log::{self, HashFile, Record},
@@ -154,7 +155,7 @@ impl Checker {
         }
         let signed =
             Signed::decode(&record.bytes).map_err(|source| Fault::Decode(sequence, source))?;
-        let said = Said::read(&signed, Some(self.author));
+        let said = Said::open(&signed, &self.author.genesis, &self.author.node);
         let said = said.map_err(|source| Fault::Signed(sequence, source))?;
         let (number, previous) = said.place();
         if (number, previous) != (sequence, self.previous) {
