@@ -24,7 +24,7 @@ use comity_protocol::{
 use crate::files;
 
 /// Folder of the bundles, in the data folder.
-const BODIES_FOLDER: &str = "bodies";
+pub(crate) const BODIES_FOLDER: &str = "bodies";
 /// How a bundle's file ends.
 const BUNDLE_SUFFIX: &str = ".bundle";
 /// How the mark of a legal hold ends.

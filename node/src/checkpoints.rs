@@ -6,6 +6,7 @@
 //! runs twice: it takes no more records.
 
 mod ask;
+mod behind;
 mod kept;
 mod start;
 
@@ -34,6 +35,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, error, info_span, warn};
 
+pub(crate) use behind::{BEHIND_FILE, seen};
 pub use kept::{Kept, KeptError, SIGNED_FILE, WITNESSED_FILE};
 
 use crate::{
@@ -101,8 +103,8 @@ pub enum CheckpointsError {
     /// The log is an old copy.
     #[error(
         "the log has {size} records, but {who} has seen {seen}: it is an old copy, or the node runs \
-         elsewhere too; restore the whole data folder from its newest copy, or begin anew with \
-         another node key and list that in the roster"
+         elsewhere too; restore the whole data folder from its newest copy, or stop the node and \
+         give the log a successor with comity log succeed"
     )]
     Behind {
         /// Records there are.

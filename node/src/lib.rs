@@ -23,4 +23,5 @@ pub mod node;
 pub mod sessions;
 pub mod status;
 pub mod store;
+pub mod succession;
 pub mod witness;

@@ -25,6 +25,7 @@ use std::{
 use comity_protocol::{id::Digest, limits, log::tree::Frontier};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub(crate) use hashes::HASHES_FILE;
 pub use hashes::{HashFile, ProofError};
 pub use recover::{Record, Records};
 
@@ -32,7 +33,7 @@ use hashes::Tree;
 use writer::{Append, Message, Progress, Writer};
 
 /// File of the records, in the data folder.
-const RECORDS_FILE: &str = "records.log";
+pub(crate) const RECORDS_FILE: &str = "records.log";
 /// File whose lock says that a daemon uses the folder.
 const LOCK_FILE: &str = "lock";
 /// Bytes of one record: a signed statement, envelope included.
@@ -237,7 +238,12 @@ pub fn read(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<Record>
     Records::open_to_last(&path, end)
 }
 
-fn lock(folder: &Path) -> Result<File, OpenLogError> {
+/// Takes the data folder `folder`, made if it is not there, for this process, as long as the file is
+/// open.
+///
+/// # Errors
+/// [`OpenLogError`].
+pub(crate) fn lock(folder: &Path) -> Result<File, OpenLogError> {
     let path = folder.join(LOCK_FILE);
     let failed = |source| OpenLogError::Io { path: path.clone(), source };
     fs::create_dir_all(folder).map_err(failed)?;

@@ -154,6 +154,9 @@ pub enum StartError {
     /// The log is not what was signed or witnessed.
     #[error(transparent)]
     Checkpoints(#[from] CheckpointsError),
+    /// A succession of the log was begun and is not done.
+    #[error("a succession of the log in {0} was begun and broke off: run comity log succeed again")]
+    Succession(PathBuf),
     /// A thread could not be started, or a start-up task failed.
     #[error("a start-up task failed")]
     Task(#[source] io::Error),

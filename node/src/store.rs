@@ -23,7 +23,7 @@ use tracing::{info, warn};
 use crate::log::{Log, Record};
 
 /// Folder of the index, in the data folder.
-const INDEX_FOLDER: &str = "index";
+pub(crate) const INDEX_FOLDER: &str = "index";
 /// File in the index's folder that a clean end leaves and the next start takes away. Its number is that of the index's keys: what an older program left is built anew.
 const CLEAN_FILE: &str = "comity-clean-2";
 /// Memory for sled's cache, bytes; its own default is 1 GiB.

@@ -147,6 +147,8 @@ pub const WITNESSED_LOGS_MAX: usize = 8_192;
 pub const LOG_PROOF_BYTES_MAX: usize = NOTE_BYTES_MAX + INCLUSION_HASHES_MAX * 34 + 32;
 /// Bytes of what a witness answers: a line, the checkpoint it holds, or a refusal with its detail.
 pub const WITNESS_REPLY_BYTES_MAX: usize = NOTE_BYTES_MAX + 8;
+/// Bytes of the checkpoint in a succession: its node's signature alone, about 500.
+pub const SUCCESSION_NOTE_BYTES_MAX: usize = 1_024;
 /// Bytes of two checkpoints, such as those that contradict each other.
 pub const EQUIVOCATION_BYTES_MAX: usize = 2 * (NOTE_BYTES_MAX + 8);
 /// How long home keeps a record unless told otherwise: half a year, as the EU's AI Act asks of logs.

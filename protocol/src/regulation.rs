@@ -44,6 +44,8 @@ pub struct Scope {
     pub records: BTreeMap<&'static str, u64>,
     /// Whether the records are numbered from 1 without gap.
     pub gapless: bool,
+    /// The node whose log this one succeeds: its records are in another log. Absent if there is none.
+    pub succeeds: Option<String>,
     /// Requests that the node took within the period.
     pub requests: u64,
     /// Sessions of which it computed a part for a home within the period.

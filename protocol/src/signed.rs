@@ -39,6 +39,10 @@ impl Domain {
     pub const COUNTERSIGNATURE: Self = Self("comity/countersignature/v1");
     /// A stage's record of a countersignature.
     pub const COUNTERSIGNED_RECORD: Self = Self("comity/record-countersigned/v1");
+    /// An institution's word that a node's log is over, signed by its roster key.
+    pub const SUCCESSION: Self = Self("comity/succession/v1");
+    /// The first record of a log that succeeds another.
+    pub const SUCCESSION_RECORD: Self = Self("comity/record-succession/v1");
     /// A stage's statement about a span of positions.
     pub const STAGE_RECEIPT: Self = Self("comity/stage-receipt/v1");
     /// Home's statement about one request.

@@ -8,6 +8,10 @@ use comity_protocol::{
     commitment::Salt,
     control::{ControlReply, ControlRequest, Hello, Invitation},
     id::{Digest, PrefixTag},
+    log::{
+        checkpoint::{Checkpoint, origin},
+        succession::{Succession, SuccessionReason, SuccessionRecord},
+    },
     policy::Policy,
     receipt::{
         AbortRecord, Acknowledgement, Countersignature, CountersignedRecord, FinishReason,
@@ -196,6 +200,22 @@ fn failed(linked: &Receipt) -> Receipt {
     }
 }
 
+fn succession(story: &Story) -> Succession {
+    let origin = origin(&story.genesis(), &node(4).public());
+    let checkpoint = Checkpoint { origin, size: 7, root: Digest::of(b"the root of seven records") };
+    Succession {
+        institution: story.receipt.institution.clone(),
+        from: node(4).public(),
+        to: node(0).public(),
+        reason: SuccessionReason::Restored,
+        records: 5,
+        last: Digest::of(b"the fifth record"),
+        checkpoint: checkpoint.sign(&node(4)).unwrap().to_string(),
+        seen: 9,
+        at: later(0),
+    }
+}
+
 /// Records beside openings and receipts.
 fn records(story: &Story, samples: &mut Vec<Sample>) {
     let bundle = story.bundle();
@@ -217,10 +237,15 @@ fn records(story: &Story, samples: &mut Vec<Sample>) {
         aborted_at: later(107),
     };
     let countersigned = CountersignedRecord { sequence: 9, previous, countersignature: signed };
+    let succession = succession(story);
+    let signed = story.sign(&key("roster", 0), Domain::SUCCESSION, &succession);
+    let record = SuccessionRecord { sequence: 1, previous: Digest::ZERO, succession: signed };
     samples.extend([
         Sample::new("abort_record", &abort),
         Sample::new("countersignature", &countersignature),
         Sample::new("countersigned_record", &countersigned),
+        Sample::new("succession", &succession),
+        Sample::new("succession_record", &record),
     ]);
 }
 

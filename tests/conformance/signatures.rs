@@ -28,6 +28,8 @@ fn signatures_have_their_golden_bytes() {
         ("stage_receipt", Domain::STAGE_RECEIPT),
         ("receipt", Domain::RECEIPT),
         ("acknowledgement", Domain::ACKNOWLEDGEMENT),
+        ("succession", Domain::SUCCESSION),
+        ("succession_record", Domain::SUCCESSION_RECORD),
     ];
     for (name, domain) in domains {
         let signature = key().sign_bytes(domain, &charter(), PAYLOAD);

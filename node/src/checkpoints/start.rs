@@ -27,7 +27,7 @@ impl Parts {
     ) -> Result<(), CheckpointsError> {
         let (size, who) = (self.log.tree().0, who.to_owned());
         if signed.size > size {
-            return Err(CheckpointsError::Behind { size, who, seen: signed.size });
+            return Err(self.behind(size, who, signed.size));
         }
         let (log, size) = (self.log.clone(), signed.size);
         let read = move || Ok(Frontier::open(size, &log.hashes()?).map(|tree| tree.root()));

@@ -8,6 +8,7 @@ mod check;
 mod export;
 mod prove;
 mod record;
+mod succeed;
 
 use std::{
     error::Error,
@@ -27,6 +28,7 @@ use serde_json::json;
 pub use check::Fault;
 pub use export::{Day, DayError, ExportArgs, Format, Regulation, document};
 pub use prove::{ProveError, Proved};
+pub use succeed::{SucceedArgs, SucceedCommandError};
 
 use super::{
     FileError, Outcome,
@@ -72,6 +74,13 @@ pub enum Command {
     #[command(after_help = "Example:\n  comity log erase 000102030405060708090a0b0c0d0e0f \
         --data north/comity-data")]
     Erase(SessionArgs),
+    /// Give a log that must not go on a successor, under a new node key.
+    #[command(after_help = "Example:\n  comity log succeed --config north/comity.toml --key \
+        north/roster.key --reason restored\n\nFor a node that was restored from an old copy or ran \
+        twice, or whose key is lost. Stop it first. The old log is kept under ended/ in the data \
+        folder; the new one begins with the institution's signed word about it; the signed roster \
+        lists the new key in place of the old. If it breaks off, run it again.")]
+    Succeed(SucceedArgs),
     /// Forbid to erase a session, for a legal hold.
     #[command(after_help = "Examples:\n  comity log hold 000102030405060708090a0b0c0d0e0f \
         --data north/comity-data\n  comity log hold 000102030405060708090a0b0c0d0e0f --release \
@@ -156,6 +165,9 @@ pub enum LogCommandError {
     /// A period was given for the plain records.
     #[error("--from and --to go with --format ai-act and --format ropa")]
     Period,
+    /// A log got no successor.
+    #[error(transparent)]
+    Succeed(#[from] Box<SucceedCommandError>),
     /// A session is not erased.
     #[error(transparent)]
     Erase(#[from] EraseError),
@@ -165,7 +177,6 @@ pub enum LogCommandError {
 ///
 /// # Errors
 /// [`LogCommandError`]. A log that does not hold is none for `check`: it is the answer.
-#[expect(clippy::unused_async, reason = "every command has this shape")]
 pub async fn run(command: Command) -> Result<Outcome, LogCommandError> {
     match command {
         Command::Show(args) => each(&args.data, |record, said| {
@@ -174,6 +185,7 @@ pub async fn run(command: Command) -> Result<Outcome, LogCommandError> {
         Command::Export(args) => export::run(&args),
         Command::Check(args) => check(&args),
         Command::Prove(args) => prove(&args),
+        Command::Succeed(args) => Ok(succeed::run(&args).await.map_err(Box::new)?),
         Command::Erase(SessionArgs { session, log }) => {
             let erased = Bodies::new(&log.data).erase(&session)?;
             Ok(told(log.json, &session, if erased { "erased" } else { "erased already" }))
@@ -221,8 +233,8 @@ fn object(record: &log::Record, said: &Record) -> serde_json::Value {
 }
 
 fn check(args: &Args) -> Result<Outcome, LogCommandError> {
-    let (author, _) = author(&args.data)?;
-    let checked = match check::check(&args.data, author) {
+    let (author, chain) = author(&args.data)?;
+    let checked = match check::check(&args.data, author, &chain) {
         Ok(checked) => checked,
         Err(fault) => {
             let fault = with_causes(&fault);

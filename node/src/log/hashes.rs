@@ -17,7 +17,7 @@ use comity_protocol::{
 };
 
 /// File of the hashes, in the data folder.
-pub(super) const HASHES_FILE: &str = "hashes";
+pub(crate) const HASHES_FILE: &str = "hashes";
 /// Bytes of a hash.
 const HASH_BYTES: u64 = 32;
 /// Hashes compared with the file at a time, so that a long log needs no more memory.

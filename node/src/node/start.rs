@@ -20,12 +20,16 @@ use crate::{
     log::Log,
     model::{ModelSpec, Models},
     store::Store,
+    succession,
 };
 
 /// Opens the log in the data folder, and the index over it. This takes the folder's lock: nothing in
 /// it is touched before.
 pub(super) async fn open(data_dir: &Path) -> Result<(Log, Arc<Store>), StartError> {
     let (log, _recovered) = Log::open(data_dir)?;
+    if succession::is_begun(data_dir) {
+        return Err(StartError::Succession(data_dir.to_owned()));
+    }
     let (folder, source) = (data_dir.to_owned(), log.clone());
     let store = tokio::task::spawn_blocking(move || Store::open(&folder, source)).await??;
     Ok((log, Arc::new(store)))

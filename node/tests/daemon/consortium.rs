@@ -49,15 +49,27 @@ pub(crate) struct Consortium {
     /// Blocks of the seeded model.
     blocks: u32,
     members: u32,
+    /// Whether nodes witness, and one other must.
+    witnessed: bool,
 }
 
 impl Consortium {
     pub(crate) fn found(members: u32) -> Self {
+        Self::new(members, false)
+    }
+
+    /// One whose logs another member must have seen.
+    pub(crate) fn witnessed(members: u32) -> Self {
+        Self::new(members, true)
+    }
+
+    fn new(members: u32, witnessed: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         fixture::write_llama(&root.join("model.gguf"), 1).unwrap();
         let model = comity_shard::ModelFile::open(&root.join("model.gguf")).unwrap();
-        let mut text = "name = \"Test consortium\"\ndays = 30\n".to_owned();
+        let witnesses = u8::from(witnessed);
+        let mut text = format!("name = \"Test consortium\"\ndays = 30\nwitnesses = {witnesses}\n");
         for member in 0..members {
             let home = root.join(format!("m{member}"));
             fs::create_dir_all(home.join("data")).unwrap();
@@ -79,7 +91,7 @@ impl Consortium {
         let made = comity_json(&arguments);
         let genesis = made["genesis"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
         let blocks = model.config().block_count;
-        let consortium = Self { folder, genesis, blocks, members };
+        let consortium = Self { folder, genesis, blocks, members, witnessed };
         (0..members).for_each(|member| consortium.list(member));
         consortium
     }
@@ -88,9 +100,10 @@ impl Consortium {
     fn list(&self, member: u32) {
         let root = self.folder.path();
         let node = new_key(&root.join(format!("m{member}/data/node.key")));
+        let witness = if self.witnessed { ", \"witness\"" } else { "" };
         let text = format!(
             "institution = \"m{member}\"\nhours = 24\n[[node]]\npeer = \"{node}\"\n\
-             jurisdiction = \"NL\"\nroles = [\"home\", \"stage\"]\n"
+             jurisdiction = \"NL\"\nroles = [\"home\", \"stage\"{witness}]\n"
         );
         fs::write(root.join(format!("m{member}/roster.toml")), text).unwrap();
         comity_json(&[
@@ -111,9 +124,12 @@ impl Consortium {
     pub(crate) fn configure(&self, member: u32, peers: &[String]) -> PathBuf {
         let root = self.folder.path();
         let cut = |member: u32| member * self.blocks / self.members;
+        let key = path(root, &format!("m{member}/witness.key"));
+        let witness =
+            if self.witnessed { format!("witness_key = \"{key}\"\n") } else { String::new() };
         let text = format!(
             "institution = \"m{member}\"\ncharter = \"{charter}\"\nroster = \"{roster}\"\n\
-             data_dir = \"{data}\"\n[control]\nlisten = [\"/ip4/127.0.0.1/udp/0/quic-v1\"]\n\
+             data_dir = \"{data}\"\n{witness}[control]\nlisten = [\"/ip4/127.0.0.1/udp/0/quic-v1\"]\n\
              peers = {peers:?}\n[data]\nlisten = \"127.0.0.1:0\"\n[client]\n\
              listen = \"127.0.0.1:0\"\n[[models]]\nfile = \"{model}\"\nname = \"tiny\"\n\
              blocks = [{start}, {end}]\n",

@@ -5,6 +5,7 @@
 mod consortium;
 mod faults;
 mod governance;
+mod succession;
 
 use std::{fs, process::Command};
 

@@ -3,6 +3,7 @@
 use super::{AbortRecord, CountersignedRecord, OpenRecord, Receipt, StageReceipt};
 use crate::{
     id::{Digest, PeerKey, SessionId},
+    log::succession::SuccessionRecord,
     signed::{Domain, Signed, SignedError},
     time::Timestamp,
     wire::Wire,
@@ -19,6 +20,8 @@ pub enum Record {
     Stage(StageReceipt),
     /// A home's word that it counts on a stage receipt.
     Countersigned(CountersignedRecord),
+    /// The log succeeds another.
+    Succession(SuccessionRecord),
     /// A request ended.
     Close(Box<Receipt>),
 }
@@ -50,6 +53,8 @@ impl Record {
             read(signed, Domain::STAGE_RECEIPT, author).map(Self::Stage)
         } else if is(Domain::COUNTERSIGNED_RECORD) {
             read(signed, Domain::COUNTERSIGNED_RECORD, author).map(Self::Countersigned)
+        } else if is(Domain::SUCCESSION_RECORD) {
+            read(signed, Domain::SUCCESSION_RECORD, author).map(Self::Succession)
         } else {
             read(signed, Domain::RECEIPT, author).map(Box::new).map(Self::Close)
         }
@@ -63,30 +68,32 @@ impl Record {
             Self::Abort(_) => "abort",
             Self::Stage(_) => "stage",
             Self::Countersigned(_) => "countersigned",
+            Self::Succession(_) => "succession",
             Self::Close(_) => "close",
         }
     }
 
-    /// The request it is about; that of a countersigned record stands in what was countersigned.
+    /// The request it is about; that of a countersigned record stands in what was countersigned, and
+    /// a succession is about none.
     #[must_use]
     pub const fn session(&self) -> Option<SessionId> {
         match self {
             Self::Open(record) => Some(record.session),
             Self::Abort(record) => Some(record.session),
             Self::Stage(receipt) => Some(receipt.session),
-            Self::Countersigned(_) => None,
+            Self::Countersigned(_) | Self::Succession(_) => None,
             Self::Close(receipt) => Some(receipt.session),
         }
     }
 
-    /// When it was signed; a countersigned record does not say.
+    /// When it was signed; what holds another's statement does not say.
     #[must_use]
     pub const fn at(&self) -> Option<Timestamp> {
         match self {
             Self::Open(record) => Some(record.opened_at),
             Self::Abort(record) => Some(record.aborted_at),
             Self::Stage(receipt) => Some(receipt.signed_at),
-            Self::Countersigned(_) => None,
+            Self::Countersigned(_) | Self::Succession(_) => None,
             Self::Close(receipt) => Some(receipt.closed_at),
         }
     }
@@ -99,6 +106,7 @@ impl Record {
             Self::Abort(record) => (record.sequence, record.previous),
             Self::Stage(receipt) => (receipt.sequence, receipt.previous),
             Self::Countersigned(record) => (record.sequence, record.previous),
+            Self::Succession(record) => (record.sequence, record.previous),
             Self::Close(receipt) => (receipt.sequence, receipt.previous),
         }
     }

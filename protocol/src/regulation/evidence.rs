@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Kept, Party, Place, Scope, Texts, count};
+use super::{Kept, Missing, Party, Place, Scope, Texts, count};
 use crate::{
     charter::{Chain, Institution},
     id::{Digest, PeerKey, SessionId},
+    log::succession::Succession,
     receipt::{OpenRecord, Receipt, Record, StageReceipt},
     time::Timestamp,
+    wire::Wire as _,
 };
 
 /// Which requests and sessions are listed: those that began in it.
@@ -66,6 +68,8 @@ pub struct Evidence {
     pub(super) served: BTreeMap<(SessionId, u32), StageReceipt>,
     records: BTreeMap<&'static str, u64>,
     gapless: bool,
+    /// What the institution said of the log before, if there was one.
+    before: Option<Succession>,
 }
 
 impl Evidence {
@@ -81,6 +85,7 @@ impl Evidence {
             served: BTreeMap::new(),
             records: BTreeMap::new(),
             gapless: true,
+            before: None,
         }
     }
 
@@ -110,6 +115,11 @@ impl Evidence {
                 if self.period.has(receipt.started_at) {
                     self.served.insert((receipt.session, receipt.stage), receipt);
                 }
+            }
+            Record::Succession(record) => {
+                self.before = Succession::decode(&record.succession.payload).ok();
+                let said = self.before.as_ref().map(|before| before.institution.clone());
+                self.institution = said.or_else(|| self.institution.take());
             }
             Record::Countersigned(_) => {}
         }
@@ -147,6 +157,7 @@ impl Evidence {
             to_ms: self.period.to.map(Timestamp::as_ms),
             records: self.records.clone(),
             gapless: self.gapless,
+            succeeds: self.before.as_ref().map(|before| before.from.to_string()),
             requests: count(self.requests.len()),
             served: count(self.served.len()),
         }
@@ -158,6 +169,14 @@ impl Evidence {
 
     pub(super) fn institution_of(&self, institution: &str) -> Option<&Institution> {
         self.chain.last_known(institution)
+    }
+
+    /// That the records of the log before are not here, if there was one.
+    pub(super) fn missing_before(&self, article: &'static str) -> Option<Missing> {
+        let before = self.before.as_ref()?;
+        let (what, records) = (format!("the log of node {}", before.from), before.records);
+        let why = "this log succeeds it; it has a document of its own, as far as it was kept";
+        Some(Missing::always(article, what, why, records.max(before.seen)))
     }
 
     pub(super) fn texts(&self) -> Texts {

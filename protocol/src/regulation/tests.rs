@@ -10,6 +10,7 @@ use crate::{
         tests::{NOW, consortium, country, roster_key, signed as signed_charter},
     },
     id::{Digest, SessionId},
+    log::succession::{Succession, SuccessionReason, SuccessionRecord},
     receipt::{AbortRecord, OpenRecord, Receipt, Record, StageReceipt, tests as receipts},
     roster::{Role, Roster, RosterNode},
     route::RouteStage,
@@ -74,6 +75,10 @@ pub(super) fn kept(receipt: &Receipt, institution: &str, jurisdiction: &str) -> 
 impl Story {
     pub(super) fn new(period: Period) -> Self {
         Self { evidence: Evidence::new(chain(), node(0), period), sequence: 0 }
+    }
+
+    pub(super) fn under(chain: Chain) -> Self {
+        Self { evidence: Evidence::new(chain, node(0), Period::default()), sequence: 0 }
     }
 
     pub(super) fn all() -> Self {
@@ -248,4 +253,29 @@ fn an_institution_no_charter_has_is_named_without_particulars() {
     assert_eq!(known.legal_name, Some(consortium().institutions[2].legal_name.clone()));
     assert_eq!(known.parent_country.as_deref(), Some("US"));
     assert_eq!(known.data_protection_officer, None, "an empty text is none");
+}
+
+#[test]
+fn the_records_of_a_log_before_are_said_to_be_elsewhere() {
+    let said = Succession {
+        institution: "inst-0".into(),
+        from: node(7),
+        to: node(0),
+        reason: SuccessionReason::Restored,
+        records: 5,
+        last: Digest::ZERO,
+        checkpoint: String::new(),
+        seen: 9,
+        at: NOW,
+    };
+    let succession = roster_key(0).sign(Domain::SUCCESSION, &chain().genesis(), &said).unwrap();
+    let mut story = Story::all();
+    let (sequence, previous) = (story.next(), Digest::ZERO);
+    let record = SuccessionRecord { sequence, previous, succession };
+    story.evidence.record(Digest::ZERO, Record::Succession(record));
+    assert_eq!(story.evidence.scope().succeeds, Some(node(7).to_string()));
+    for missing in [ai_act(&story.evidence).missing, ropa(&story.evidence).missing] {
+        assert_eq!(lacking(&missing, "the log of node"), Some((9, 9)));
+    }
+    assert_eq!(story.evidence.institution.as_deref(), Some("inst-0"));
 }

@@ -1,5 +1,6 @@
 //! Encoding of a log's proofs and of what its witnesses are asked and keep.
 
+mod succession;
 #[cfg(test)]
 mod tests;
 

@@ -77,7 +77,7 @@ impl TryFrom<pb::Sampling> for Sampling {
     }
 }
 
-fn sequence(number: u64, field: &'static str) -> Result<u64, DecodeError> {
+pub(super) fn sequence(number: u64, field: &'static str) -> Result<u64, DecodeError> {
     if number == 0 {
         return Err(DecodeError::field(field, "counted from 1"));
     }

@@ -42,6 +42,7 @@ DOMAINS = {
     "open_record": "record-open",
     "abort_record": "record-abort",
     "countersigned_record": "record-countersigned",
+    "succession_record": "record-succession",
 }
 
 

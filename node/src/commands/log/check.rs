@@ -4,10 +4,12 @@
 use std::{collections::BTreeSet, io, path::Path, time::Instant};
 
 use comity_protocol::{
+    charter::Chain,
     id::{Digest, SessionId},
     log::{
         checkpoint,
         note::Key,
+        succession::SuccessionError,
         tree::{Frontier, Hashes as _, leaf_hash},
     },
     receipt::Record as Said,
@@ -64,6 +66,9 @@ pub enum Fault {
         /// The session.
         session: SessionId,
     },
+    /// The log says that it succeeds another, and its institution did not.
+    #[error("record {0} does not make this log another's successor")]
+    Succession(u64, #[source] SuccessionError),
     /// A kept hash is another.
     #[error("the hash of record {0} is not the one that was kept")]
     Hash(u64),
@@ -94,14 +99,14 @@ pub(super) struct Checked {
 }
 
 /// Checks the log in `folder`, of this author.
-pub(super) fn check(folder: &Path, author: Author) -> Result<Checked, Fault> {
+pub(super) fn check(folder: &Path, author: Author, chain: &Chain) -> Result<Checked, Fault> {
     let started = Instant::now();
     let key = checkpoint::key(&author.genesis, &author.node);
     // First: a running node's log may grow past them, never the other way round.
     let kept = [load(folder, SIGNED_FILE, &key)?, load(folder, WITNESSED_FILE, &key)?];
     let sizes = kept.each_ref().map(|(_, kept)| kept.as_ref().map_or(0, |it| it.checkpoint.size));
     let frame = |after| move |source| Fault::Frame { after, source };
-    let mut checker = Checker::new(folder, author);
+    let mut checker = Checker::new(folder, author, chain);
     for record in log::read(folder).map_err(frame(0))? {
         let record = record.map_err(frame(checker.tree.size()))?;
         checker.record(&record)?;
@@ -127,8 +132,9 @@ fn load(folder: &Path, file: &'static str, key: &Key) -> Result<Loaded, KeptErro
     Ok((file, Kept::load(folder, file, key)?))
 }
 
-struct Checker {
+struct Checker<'a> {
     author: Author,
+    chain: &'a Chain,
     tree: Frontier,
     /// The kept hashes, and how many there are; those of a running node may be behind.
     hashes: Option<(HashFile, u64)>,
@@ -140,12 +146,12 @@ struct Checker {
     open: BTreeSet<(SessionId, Digest)>,
 }
 
-impl Checker {
-    fn new(folder: &Path, author: Author) -> Self {
+impl<'a> Checker<'a> {
+    fn new(folder: &Path, author: Author, chain: &'a Chain) -> Self {
         let hashes = HashFile::open(folder).and_then(|file| Ok((file.count()?, file)));
         let hashes = hashes.ok().map(|(count, file)| (file, count));
         let (tree, open) = (Frontier::default(), BTreeSet::new());
-        Self { author, tree, hashes, passed: 0, previous: Digest::ZERO, open }
+        Self { author, chain, tree, hashes, passed: 0, previous: Digest::ZERO, open }
     }
 
     fn record(&mut self, record: &Record) -> Result<(), Fault> {
@@ -166,7 +172,7 @@ impl Checker {
         self.hash(sequence, &record.bytes)
     }
 
-    /// Every request that ends was open, and ends once.
+    /// Every request that ends was open, and ends once; the institution gave its word for a succession.
     fn follow(&mut self, sequence: u64, signed: &Signed, said: &Said) -> Result<(), Fault> {
         let (session, open_record) = match said {
             Said::Open(open) => {
@@ -175,6 +181,10 @@ impl Checker {
             }
             Said::Abort(abort) => (abort.session, abort.open_record),
             Said::Close(receipt) => (receipt.session, receipt.open_record),
+            Said::Succession(record) => {
+                let checked = record.check(self.chain, &self.author.node);
+                return checked.map(drop).map_err(|source| Fault::Succession(sequence, source));
+            }
             Said::Stage(_) | Said::Countersigned(_) => return Ok(()),
         };
         match self.open.remove(&(session, open_record)) {

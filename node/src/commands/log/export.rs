@@ -94,7 +94,7 @@ pub fn document(
 
 /// What the data folder `folder` says. Each record must be of `author`; a kept proof counts for the
 /// receipt that the log has.
-fn gather(
+pub(super) fn gather(
     folder: &Path,
     author: Author,
     chain: Chain,

@@ -2,7 +2,9 @@
 
 use comity_protocol::{
     id::{Digest, PeerKey},
+    log::succession::Succession,
     receipt::Record,
+    wire::Wire as _,
 };
 use serde_json::{Value, json};
 
@@ -38,6 +40,19 @@ pub(super) fn to_json(record: &Record) -> Value {
         Record::Countersigned(it) => json!({
             "countersigner": it.countersignature.signer.to_string(),
         }),
+        Record::Succession(it) => Succession::decode(&it.succession.payload).map_or_else(
+            |_| json!({}),
+            |said| {
+                json!({
+                    "institution": said.institution,
+                    "from": said.from.to_string(),
+                    "reason": said.reason.as_str(),
+                    "records": said.records,
+                    "seen": said.seen,
+                    "at_ms": said.at.as_ms(),
+                })
+            },
+        ),
         Record::Close(it) => json!({
             "institution": it.institution,
             "jurisdiction": it.jurisdiction.to_string(),

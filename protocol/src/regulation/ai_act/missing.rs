@@ -44,6 +44,7 @@ pub(super) fn missing(evidence: &Evidence, requests: &[&Request]) -> Vec<Missing
     let of = number(requests);
     let never = NEVER.iter().map(|(article, what, why)| Missing::always(article, *what, why, of));
     let mut missing: Vec<_> = computed(evidence, requests).into_iter().flatten().collect();
+    missing.extend(evidence.missing_before("Art. 12(1)"));
     missing.push(Missing::uncounted(
         "Art. 12(2)(a)",
         "requests refused before a route was chosen",
@@ -100,7 +101,7 @@ fn computed(evidence: &Evidence, requests: &[&Request]) -> [Option<Missing>; 8] 
         Missing::some(
             "Art. 19(1), 26(6)",
             "a term of at least 183 days",
-            "retention_days is set to less; longer terms may follow from other law",
+            "the node is set to keep less (retention_days, keep_bodies); other law may ask for more",
             receipts().map(|it| it.retained_until.since(it.closed_at) < RETENTION_MIN),
         ),
     ]

@@ -35,6 +35,7 @@ pub(super) fn missing(evidence: &Evidence, requests: &[&Request]) -> Vec<Missing
     let of = count(requests.len());
     let mut missing: Vec<_> = stated(evidence, requests).into_iter().flatten().collect();
     missing.extend(parties(evidence, requests));
+    missing.extend(evidence.missing_before("Art. 30(1), 30(2)"));
     let never = NEVER.iter().map(|(article, what, why)| Missing::always(article, *what, why, of));
     missing.extend(never);
     let sessions = count(served(evidence).count());

@@ -2,6 +2,10 @@
 
 use super::{super::tests::*, *};
 use crate::{
+    charter::{
+        Chain,
+        tests::{consortium, country, root},
+    },
     policy::Policy,
     receipt::{Receipt, Work},
 };
@@ -60,6 +64,19 @@ fn third_countries_are_found_by_node_establishment_and_parent() {
     let parent = &document.transfers.entries[1];
     assert_eq!((parent.requests, parent.without_basis, parent.bases.len()), (2, 1, 1));
     assert_eq!(lacking(&document.missing, "the basis of a transfer"), Some((1, 2)));
+}
+
+#[test]
+fn an_institution_established_outside_is_a_third_country_wherever_its_node_stands() {
+    let mut charter = consortium();
+    charter.institutions[1].country = country("CH");
+    let signed = charter.sign_all(&[root(0), root(1), root(2)]).unwrap();
+    let mut story = Story::under(Chain::verify(&[signed], None).unwrap());
+    story.proved(receipt(1), "inst-1", "DE");
+    let document = document(&story);
+    let told: Vec<_> =
+        document.transfers.entries.iter().map(|it| (it.country.as_str(), it.ground)).collect();
+    assert_eq!(told, [("CH", "establishment")], "its parent is in DE still");
 }
 
 #[test]
