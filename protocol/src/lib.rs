@@ -16,6 +16,7 @@ pub mod limits;
 pub mod log;
 pub mod manifest;
 pub mod microbatch;
+pub mod placement;
 pub mod policy;
 pub mod prefix;
 pub mod quota;

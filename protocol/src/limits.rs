@@ -19,6 +19,8 @@ pub const PARAMETERS_MAX: u64 = BLOCK_PARAMETERS_MAX * BLOCKS_MAX as u64;
 pub const COMPUTED_MAX: u64 = POSITIONS_MAX as u64 * STEP_POSITIONS_MAX as u64;
 /// Offers one route is chosen among: latencies between as many peers are 8 MiB.
 pub const CANDIDATES_MAX: usize = 1_024;
+/// Nodes of one fleet: the limits of the links between them are 8 MiB.
+pub const FLEET_NODES_MAX: usize = 1_024;
 /// Stages of one route. More hops than this never pay.
 pub const STAGES_MAX: usize = 64;
 /// Rows of one step: one prefill chunk. Bounds a frame together with [`HIDDEN_MAX`].
