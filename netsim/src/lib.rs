@@ -3,7 +3,9 @@
 
 pub mod clock;
 pub mod commands;
+pub mod data;
 pub mod event;
+pub mod helix;
 pub mod link;
 pub mod mesh;
 pub mod model;
