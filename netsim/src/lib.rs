@@ -9,5 +9,6 @@ pub mod helix;
 pub mod link;
 pub mod mesh;
 pub mod model;
+pub mod plan;
 pub mod random;
 pub mod relay;

@@ -21,6 +21,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// A number from 0 to below 1, evenly.
+    #[must_use]
+    pub const fn unit(&mut self) -> f64 {
+        // The 53 bits that a float between 0 and 1 has.
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// A number below `bound`, or 0 if that is 0; the bias of the remainder does not matter here.
     #[must_use]
     pub const fn below(&mut self, bound: u64) -> u64 {
