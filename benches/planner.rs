@@ -16,7 +16,7 @@ use comity_netsim::{
 use comity_protocol::placement::{Evaluator, Fleet, FleetNode, Mask, Placement};
 use harness::{Op, say};
 
-/// Placements a search may evaluate: 20 to 60 seconds.
+/// Placements a search may evaluate: about 15 seconds of a core.
 const EVALUATIONS: u64 = 4_000_000;
 const SEEDS: u64 = 10;
 

@@ -19,8 +19,10 @@ const HOTTEST: f64 = 0.03;
 const STRETCH: u32 = 64;
 /// Exchanges between repairs.
 const EXCHANGES: u32 = 24;
-/// Rounds of a search: each begins with all copies at good places.
-const ROUNDS: u64 = 6;
+/// Rounds of a search. Each begins at the heuristics, so that a round that is stuck holds up no other.
+const ROUNDS: u64 = 8;
+/// Of them the last ones, which begin at the best so far too.
+const ROUNDS_FROM_BEST: u64 = 2;
 
 /// Purpose of its random numbers.
 const PURPOSE: u64 = 0x504C_414E;
@@ -57,6 +59,11 @@ impl<'a, 'b> Anneal<'a, 'b> {
         }
         let round = self.objective.left() / ROUNDS;
         for number in (0..ROUNDS).rev() {
+            if number < ROUNDS_FROM_BEST
+                && let Some(best) = self.objective.best().map(|(best, _)| best.clone())
+            {
+                self.objective.offer(&best);
+            }
             self.begin();
             let until = number * round;
             while self.objective.left() > until {
@@ -67,10 +74,6 @@ impl<'a, 'b> Anneal<'a, 'b> {
                 self.repair();
                 let rate = self.objective.best().map_or(0.0, |(_, rate)| rate);
                 progress(Progress { evaluations: self.objective.spent(), rate });
-            }
-            // The next round begins at the best of this one too.
-            if let Some(best) = self.objective.best().map(|(best, _)| best.clone()) {
-                self.objective.offer(&best);
             }
         }
     }
