@@ -117,6 +117,14 @@ fn a_barred_node_hosts_nothing_whatever_a_plan_starts_from() {
     let plan = search(&fleet, &mask, &from, SETTINGS, &mut |_| ());
     assert_eq!(plan.placement.range(0), None);
     assert!(plan.rate > 0.0);
+    // Only one order of the other two is joined, which no heuristic comes to: the start is the best.
+    let mut joined = Fleet::new(2, vec![node(0, &[8.0]); 3]).unwrap();
+    joined.set_link(2, 1, AMPLE).unwrap();
+    let [first, last] = [BlockRange::new(0, 1).ok(), BlockRange::new(1, 2).ok()];
+    let start = [Placement::new(vec![first, last, first])];
+    let settings = Settings { seed: 1, evaluations: 0 };
+    let plan = search(&joined, &mask, &start, settings, &mut |_| ());
+    assert_eq!((plan.rate, plan.placement), (8.0, Placement::new(vec![None, last, first])));
     let nobody = Mask::barring(0..5);
     let plan = search(&fleet, &nobody, &from, SETTINGS, &mut |_| ());
     assert_eq!((plan.rate, plan.placement), (0.0, Placement::empty(5)));
