@@ -5,6 +5,7 @@ pub mod clock;
 pub mod commands;
 pub mod data;
 pub mod event;
+pub mod fabric;
 pub mod helix;
 pub mod link;
 pub mod mesh;

@@ -34,4 +34,11 @@ impl Random {
         let next = self.next();
         if bound == 0 { 0 } else { next % bound }
     }
+
+    /// An even number in `[0, 1)`.
+    #[must_use]
+    pub const fn unit(&mut self) -> f64 {
+        // As many bits as a double holds exactly.
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
 }

@@ -1,0 +1,264 @@
+//! A network of links that connections share, as a fluid: messages in, arrivals out, in virtual time.
+//! Not packets: [`packet`](crate::packet) has those, to measure this against.
+//!
+//! A message that fits the window of its connection takes a closed form. What does not becomes a flow,
+//! whose window grows and shrinks as QUIC's would, and which shares links by weighted max-min. Drive it
+//! like every machine here: [`Fabric::send`], then [`Fabric::advance`] at [`Fabric::next_at`].
+//!
+//! Sources: RFC 9002 and 9438 as quinn has them; SimGrid's fluid links, which know no state of a
+//! connection. Differs from both in that packets of a flow have no identity: a repair is bytes sent
+//! again.
+
+mod connection;
+mod flow;
+mod link;
+mod pacer;
+mod quic;
+mod share;
+mod sharing;
+mod window;
+
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
+
+use self::{
+    connection::{Active, Connection, nanoseconds},
+    flow::{Outside, Sender, datagram_bytes},
+    link::State,
+};
+pub use self::{
+    link::{Link, LinkId, Traffic},
+    quic::Quic,
+};
+use crate::{clock::Instant, random::Random};
+
+/// Purpose of the random streams of connections: this and the following ones.
+const CONNECTION_PURPOSE: u64 = 0x6661_6272 << 32;
+
+/// Links and the connections over them.
+#[derive(Debug)]
+pub struct Fabric {
+    seed: u64,
+    links: Vec<State>,
+    connections: Vec<Connection>,
+    /// Next steps of flows.
+    steps: BinaryHeap<Reverse<(Instant, ConnectionId)>>,
+    /// What left its bottleneck, in order of arrival and then of sending.
+    arrivals: BinaryHeap<Reverse<(Instant, u64, ConnectionId, u64)>>,
+    arrival: u64,
+    done: Vec<(Instant, u64)>,
+    sharing: sharing::Scratch,
+}
+
+/// Names a connection of one fabric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u32);
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It is whole at the receiver then; nothing more is heard of it.
+    Arrives(Instant),
+    /// It does not fit the window: [`Fabric::advance`] tells when it arrived.
+    Flows,
+    /// A link of the path is cut: it never arrives.
+    Lost,
+}
+
+/// A message of a flow that is whole at the receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered {
+    /// When its last byte arrived.
+    pub at: Instant,
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// What the sender called it.
+    pub tag: u64,
+}
+
+impl Fabric {
+    /// A fabric of `links`, named by their place; `seed` decides jitter and losses.
+    #[must_use]
+    pub fn new(links: &[Link], seed: u64) -> Self {
+        Self {
+            seed,
+            links: links.iter().copied().map(State::new).collect(),
+            connections: Vec::new(),
+            steps: BinaryHeap::new(),
+            arrivals: BinaryHeap::new(),
+            arrival: 0,
+            done: Vec::new(),
+            sharing: sharing::Scratch::default(),
+        }
+    }
+
+    /// An established connection over the links `there`; acknowledgements come `back`, for which
+    /// only the delays count.
+    ///
+    /// # Panics
+    /// If there is no such link, or more than 2³² connections.
+    pub fn connect(&mut self, there: &[LinkId], back: &[LinkId], quic: Quic) -> ConnectionId {
+        let id = u32::try_from(self.connections.len()).expect("no run has 2³² connections");
+        let random = Random::new(self.seed, CONNECTION_PURPOSE + u64::from(id));
+        let mut connection = Connection::new([there.to_vec(), back.to_vec()], quic, random);
+        connection.survey(&self.links);
+        self.connections.push(connection);
+        ConnectionId(id)
+    }
+
+    /// Sends a message of `bytes` at `now`, no earlier than the call before, and says what becomes of
+    /// it. Cost: O(path), without allocation, where it fits the window.
+    pub fn send(&mut self, now: Instant, to: ConnectionId, bytes: u64, tag: u64) -> Sent {
+        let connection = &mut self.connections[to.0 as usize];
+        if connection.ways.is_cut {
+            return Sent::Lost;
+        }
+        let size = datagram_bytes(bytes);
+        let is_idle = connection.active.as_ref().is_none_or(|active| active.flow.is_done());
+        if is_idle && connection.fits(now, size) {
+            return Sent::Arrives(connection.pass(now, size, &mut self.links));
+        }
+        if let Some(active) = &mut connection.active {
+            active.flow.push(bytes, tag);
+            return Sent::Flows;
+        }
+        let mut flow = connection.flow(now);
+        flow.push(bytes, tag);
+        let bottleneck = connection.paths[0][0];
+        let active = Active { flow, rate: 0.0, most: f64::NAN, weight: 0.0, bottleneck, next: now };
+        connection.active = Some(Box::new(active));
+        self.enter(to);
+        self.steps.push(Reverse((now, to)));
+        Sent::Flows
+    }
+
+    /// When to call [`Fabric::advance`] next; re-read after every call.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Instant> {
+        let step = self.steps.peek().map(|next| next.0.0);
+        let arrival = self.arrivals.peek().map(|next| next.0.0);
+        step.into_iter().chain(arrival).min()
+    }
+
+    /// Lets everything up to `now` happen; appends what arrived, in order of time.
+    pub fn advance(&mut self, now: Instant, delivered: &mut Vec<Delivered>) {
+        while let Some(at) = self.next_at().filter(|at| *at <= now) {
+            if let Some(&Reverse((arrives, _, connection, tag))) = self.arrivals.peek()
+                && arrives == at
+            {
+                self.arrivals.pop();
+                delivered.push(Delivered { at, connection, tag });
+            } else if let Some(Reverse((_, connection))) = self.steps.pop() {
+                self.step(at, connection);
+            }
+        }
+    }
+
+    /// Changes what a link carries, bits a second.
+    pub fn set_rate(&mut self, link: LinkId, rate: u64) {
+        self.links[link.0 as usize].set_rate(rate);
+        self.survey(link);
+    }
+
+    /// Changes how long a link takes, one way; what is under way keeps its pace until its flow ends.
+    pub fn set_delay(&mut self, link: LinkId, delay: Duration) {
+        self.links[link.0 as usize].link.delay = delay;
+        self.survey(link);
+    }
+
+    /// Cuts a link: flows over it end, and what they had not delivered never arrives.
+    pub fn cut(&mut self, link: LinkId) {
+        self.links[link.0 as usize].is_cut = true;
+        for id in self.links[link.0 as usize].flows.clone() {
+            self.leave(ConnectionId(id));
+        }
+        self.survey(link);
+    }
+
+    /// Mends a link that was cut; connections over it go on with the windows they had.
+    pub fn mend(&mut self, link: LinkId) {
+        self.links[link.0 as usize].is_cut = false;
+        self.survey(link);
+    }
+
+    /// What crossed a link so far.
+    #[must_use]
+    pub fn traffic(&self, link: LinkId) -> Traffic {
+        self.links[link.0 as usize].traffic()
+    }
+
+    /// Congestion window of a connection, bytes.
+    #[must_use]
+    pub fn window(&self, connection: ConnectionId) -> u64 {
+        whole(self.connections[connection.0 as usize].window.bytes())
+    }
+
+    /// Notes a change of `link` in all connections over it.
+    fn survey(&mut self, link: LinkId) {
+        let mut one = None;
+        for (id, connection) in self.connections.iter_mut().enumerate() {
+            if connection.paths.iter().flatten().any(|other| *other == link) {
+                connection.survey(&self.links);
+                let id = u32::try_from(id).expect("ids are u32");
+                if connection.active.is_some() {
+                    one = Some(ConnectionId(id));
+                }
+            }
+        }
+        if let Some(one) = one {
+            self.share(one);
+        }
+    }
+
+    /// Moves the flow of `id` one step from `now`.
+    fn step(&mut self, now: Instant, id: ConnectionId) {
+        let connection = &mut self.connections[id.0 as usize];
+        // One that was cut leaves its next step behind.
+        let Some(active) = connection.active.as_mut().filter(|active| active.next == now) else {
+            return;
+        };
+        let (allowance, bottleneck) =
+            sharing::allowance(now, active, &connection.paths[0], &self.links);
+        if active.bottleneck != bottleneck {
+            self.links[active.bottleneck.0 as usize].queued -= active.flow.queued();
+            self.links[bottleneck.0 as usize].queued += active.flow.queued();
+            active.bottleneck = bottleneck;
+        }
+        let (room, before) = (self.links[bottleneck.0 as usize].room(), active.flow.queued());
+        let outside = Outside { now, allowance, room, loss: connection.ways.loss };
+        let sender = Sender {
+            quic: &connection.quic,
+            window: &mut connection.window,
+            pacer: &mut connection.pacer,
+            random: &mut connection.random,
+        };
+        active.next = now + active.flow.length;
+        let passed = active.flow.advance(outside, sender, &mut self.done);
+        self.links[bottleneck.0 as usize].queued += active.flow.queued() - before;
+        let (next, is_over) = (active.next, active.flow.is_over());
+        for LinkId(link) in &connection.paths[0] {
+            self.links[*link as usize].carry(passed);
+        }
+        for (left, tag) in self.done.drain(..) {
+            let late = connection.jitter(u64::MAX);
+            let delay = nanoseconds(connection.ways.delay) + late;
+            let at = connection.arrive(left + Duration::from_nanos(delay));
+            self.arrival += 1;
+            self.arrivals.push(Reverse((at, self.arrival, id, tag)));
+        }
+        if is_over {
+            self.leave(id);
+        } else {
+            self.claim(id);
+            self.steps.push(Reverse((next, id)));
+        }
+    }
+}
+
+/// The whole part of a number of bytes or nanoseconds, none of which comes near 2⁶⁴ or is negative.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "see above")]
+pub(crate) const fn whole(number: f64) -> u64 {
+    number as u64
+}
+
+#[cfg(test)]
+mod tests;

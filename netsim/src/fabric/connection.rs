@@ -1,0 +1,283 @@
+//! A connection of the fabric: its path, its window, and messages that fit into it. Not its flow.
+
+use std::time::Duration;
+
+use super::{
+    flow::{self, Flow},
+    link::{LinkId, State},
+    pacer::{Pace, Pacer},
+    quic::Quic,
+    whole,
+    window::{DATAGRAM, Window},
+};
+use crate::{clock::Instant, link::MILLION, random::Random};
+
+/// How long a sender waits for the rest of an acknowledgement before it calls a packet lost, in
+/// round trips (RFC 9002, §6.1.2).
+const TIME_THRESHOLD: f64 = 9.0 / 8.0;
+/// Packets behind a lost one that show the loss at once (RFC 9002, §6.1.1).
+const PACKET_THRESHOLD: u64 = 3;
+/// Least part of a probe timeout beside round trip and acknowledgement delay, nanoseconds; else it is
+/// four deviations of the round trip (RFC 9002, §6.2.1).
+const GRANULARITY: f64 = 1e6;
+
+/// Bytes of datagrams up to which a message passes between flows like a single packet: some
+/// milliseconds of a slow link, and more than a decode step has.
+const SINGLE: u64 = 64 << 10;
+
+/// A connection over a path.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub quic: Quic,
+    pub window: Window,
+    pub pacer: Pacer,
+    pub random: Random,
+    /// There and, for acknowledgements, back.
+    pub paths: [Vec<LinkId>; 2],
+    pub ways: Ways,
+    /// Bytes of datagrams that flow control lets be under way.
+    pub flow_window: f64,
+    pub active: Option<Box<Active>>,
+    /// When the last message arrives.
+    arrived: Instant,
+    recent: Recent,
+    /// Of the measured round trip, nanoseconds.
+    deviation: f64,
+}
+
+/// What follows from the links of a connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ways {
+    /// One-way delay there.
+    pub delay: Duration,
+    /// Greatest jitter there.
+    pub jitter: u64,
+    /// Round trip of a packet, without queues.
+    pub round_trip: Duration,
+    /// Lost share of packets there.
+    pub loss: f64,
+    /// Bytes of datagrams a second of the slowest link there.
+    pub slowest: f64,
+    /// Whether a link of it is cut.
+    pub is_cut: bool,
+}
+
+/// The flow of a connection and its place among others.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub flow: Flow,
+    /// Its share, bytes of datagrams a second.
+    pub rate: f64,
+    /// The most it asked for when shares were computed, not a number before that, and its part beside
+    /// others.
+    pub most: f64,
+    pub weight: f64,
+    /// Where it waits.
+    pub bottleneck: LinkId,
+    /// When its next step is.
+    pub next: Instant,
+}
+
+/// Single messages of a round trip.
+#[derive(Debug, Clone, Copy, Default)]
+struct Burst {
+    first: Instant,
+    last: Instant,
+    bytes: u64,
+}
+
+/// Single messages sent of late, in the round trip before and in the present one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Recent([Burst; 2]);
+
+impl Recent {
+    /// Bytes of each burst that are not acknowledged at `now`, as if they had left evenly, and when the
+    /// last of them is.
+    fn under_way(&self, now: Instant, round_trip: u64) -> [(u64, Duration); 2] {
+        self.0.map(|burst| {
+            let left = (burst.last.0 + round_trip).saturating_sub(now.0);
+            let length = burst.last.0 - burst.first.0;
+            let bytes = match left {
+                0 => 0,
+                left if left >= length => burst.bytes,
+                left => whole(burst.bytes as f64 * left as f64 / length as f64),
+            };
+            (bytes, Duration::from_nanos(left))
+        })
+    }
+
+    /// Adds bytes sent at `now` of which the last leave at `end`.
+    fn add(&mut self, now: Instant, end: Instant, round_trip: u64, bytes: u64) {
+        let Self([before, present]) = self;
+        if present.bytes == 0 || now.0 >= present.first.0 + round_trip {
+            // What was sent before `before` is acknowledged by now.
+            *before = *present;
+            *present = Burst { first: now, last: now, bytes: 0 };
+        }
+        present.last = present.last.max(end);
+        present.bytes += bytes;
+    }
+}
+
+impl Connection {
+    pub(super) fn new(paths: [Vec<LinkId>; 2], quic: Quic, random: Random) -> Self {
+        Self {
+            quic,
+            flow_window: flow::flow_window(&quic),
+            window: Window::new(&quic),
+            pacer: Pacer::new(),
+            random,
+            paths,
+            ways: Ways::default(),
+            active: None,
+            arrived: Instant(0),
+            recent: Recent::default(),
+            deviation: f64::NAN,
+        }
+    }
+
+    /// Notes what its links are like now.
+    pub(super) fn survey(&mut self, links: &[State]) {
+        let mut ways = Ways { slowest: f64::INFINITY, ..Ways::default() };
+        let mut arrives = 1.0;
+        for (back, path) in self.paths.iter().enumerate() {
+            for LinkId(id) in path {
+                let State { link, is_cut, .. } = &links[*id as usize];
+                ways.round_trip += link.delay + link.jitter;
+                ways.is_cut |= is_cut;
+                if back == 1 {
+                    continue;
+                }
+                ways.delay += link.delay;
+                ways.jitter += u64::try_from(link.jitter.as_nanos()).unwrap_or(u64::MAX);
+                ways.slowest = ways.slowest.min(links[*id as usize].capacity());
+                arrives *= 1.0 - f64::from(link.loss.min(MILLION)) / f64::from(MILLION);
+            }
+        }
+        ways.loss = 1.0 - arrives;
+        ways.round_trip = ways.round_trip.max(Duration::from_micros(1));
+        if self.deviation.is_nan() {
+            // Half of the first sample, less what the other samples of a handshake leave of it.
+            self.deviation = nanoseconds(ways.round_trip) as f64 * 0.375;
+        }
+        self.ways = ways;
+    }
+
+    /// Whether a message of `bytes` (of datagrams) leaves at once, beside all others.
+    pub(super) fn fits(&self, now: Instant, bytes: u64) -> bool {
+        let limit = whole(self.window.bytes().min(self.flow_window));
+        let round_trip = nanoseconds(self.ways.round_trip);
+        let flow = self.active.as_ref().map_or(0, |active| active.flow.under_way());
+        let recent = self.recent.under_way(now, round_trip).map(|(bytes, _)| bytes);
+        bytes <= SINGLE && recent[0] + recent[1] + flow + bytes <= limit
+    }
+
+    /// A flow that begins at `now`.
+    pub(super) fn flow(&self, now: Instant) -> Flow {
+        let Ways { round_trip, slowest, .. } = self.ways;
+        let mut flow = Flow::new(round_trip, slowest);
+        for (bytes, left) in self.recent.under_way(now, nanoseconds(round_trip)) {
+            flow.precede(bytes, left);
+        }
+        flow
+    }
+
+    /// When a message of `bytes` (of datagrams) that fits arrives.
+    pub(super) fn pass(&mut self, now: Instant, bytes: u64, links: &mut [State]) -> Instant {
+        let (size, mut at, mut takes) = (bytes as f64, now, 0);
+        let first = size.min(DATAGRAM);
+        for LinkId(id) in &self.paths[0] {
+            let link = &mut links[*id as usize];
+            let (waits, lasts) = link.pass(at, size);
+            // Behind the slowest link a message follows packet by packet.
+            let packet = whole(first * link.takes());
+            at.0 += waits + packet.min(lasts);
+            takes = takes.max(lasts - packet.min(lasts));
+        }
+        at.0 += takes.max(self.pace(now, size));
+        self.recent.add(now, at, nanoseconds(self.ways.round_trip), bytes);
+        at.0 += nanoseconds(self.ways.delay);
+        let packets = bytes.div_ceil(whole(DATAGRAM));
+        at.0 += self.jitter(packets);
+        if self.ways.loss > 0.0 {
+            at.0 += self.repair(now, bytes, packets);
+            self.sample(packets);
+        }
+        self.arrive(at)
+    }
+
+    /// When something that comes at `at` may be read.
+    pub(super) fn arrive(&mut self, at: Instant) -> Instant {
+        if self.quic.ordered {
+            self.arrived = self.arrived.max(at);
+            return self.arrived;
+        }
+        at
+    }
+
+    /// Extra delay of the last of `packets`, nanoseconds: none overtakes another.
+    pub(super) fn jitter(&mut self, packets: u64) -> u64 {
+        if self.ways.jitter == 0 {
+            return 0;
+        }
+        // The mean of the greatest of n even draws.
+        let short = (1.0 - self.random.unit()) * 2.0 / (packets as f64 + 1.0);
+        whole(self.ways.jitter as f64 * (1.0 - short))
+    }
+
+    /// How long pacing holds back the end of `size` bytes, nanoseconds.
+    fn pace(&mut self, now: Instant, size: f64) -> u64 {
+        let pace = Pace::of(self.window.bytes(), self.ways.round_trip.as_secs_f64());
+        let later = size - self.pacer.take(now, size, pace);
+        if later <= 0.0 {
+            return 0;
+        }
+        let takes = whole((later / pace.most).ceil() * pace.most / pace.rate * 1e9);
+        self.pacer.spend(now + Duration::from_nanos(takes));
+        takes
+    }
+
+    /// Notes how the acknowledgements of `packets` spread: each second one comes at once, and the last
+    /// of an odd number late.
+    fn sample(&mut self, packets: u64) {
+        let samples = i32::try_from(packets.div_ceil(2)).unwrap_or(i32::MAX);
+        self.deviation *= 0.75_f64.powi(samples);
+        if !packets.is_multiple_of(2) {
+            self.deviation += 0.25 * nanoseconds(self.quic.ack_delay) as f64;
+        }
+    }
+
+    /// How much later the last of `packets` is there for losses on the way, nanoseconds.
+    fn repair(&mut self, now: Instant, bytes: u64, packets: u64) -> u64 {
+        let loss = self.ways.loss;
+        let each = if bytes <= self.quic.repeats { loss * loss } else { loss };
+        let none = (1.0 - each).powi(i32::try_from(packets).unwrap_or(i32::MAX));
+        if self.random.unit() < none {
+            return 0;
+        }
+        let round_trip = nanoseconds(self.ways.round_trip) as f64;
+        let spread = (4.0 * self.deviation).max(GRANULARITY);
+        let probe = round_trip + spread + nanoseconds(self.quic.ack_delay) as f64;
+        let behind = self.random.next() % packets.max(1);
+        let used = self.recent.0.iter().map(|burst| burst.bytes).max().unwrap_or(0) as f64;
+        if !self.quic.lenient || used >= self.window.bytes() / 2.0 {
+            self.window.lost(now, now);
+        }
+        let mut later = match behind {
+            0 => probe,
+            n if n < PACKET_THRESHOLD => round_trip * TIME_THRESHOLD,
+            _ => round_trip,
+        };
+        let mut backoff = 2.0;
+        while self.random.unit() < loss {
+            later += probe * backoff;
+            backoff *= 2.0;
+        }
+        whole(later)
+    }
+}
+
+/// Whole nanoseconds.
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

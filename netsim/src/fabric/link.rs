@@ -1,0 +1,133 @@
+//! A directed link of the fabric: what it is like, and what crosses it. Not who shares it.
+
+use std::time::Duration;
+
+use super::{whole, window::DATAGRAM};
+use crate::{clock::Instant, link::datagram::HEADER_BYTES};
+
+/// Bytes on the line for each byte of a full datagram.
+pub(super) const ON_THE_LINE: f64 = 1.0 + HEADER_BYTES as f64 / DATAGRAM;
+
+/// What a directed link is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Bits a second, with all headers; at least one.
+    pub rate: u64,
+    /// One-way delay.
+    pub delay: Duration,
+    /// Greatest extra delay of a packet, which never overtakes another.
+    pub jitter: Duration,
+    /// Lost packets of a million.
+    pub loss: u32,
+    /// Bytes that may wait before it; what comes on top is dropped.
+    pub queue: u64,
+}
+
+/// Names a link of one fabric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u32);
+
+/// What crossed a link so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// Bytes of UDP payload that entered it, lost ones too.
+    pub bytes: u64,
+    /// How long it was sending.
+    pub busy: Duration,
+}
+
+/// A link and what is on it.
+#[derive(Debug)]
+pub(super) struct State {
+    pub link: Link,
+    pub is_cut: bool,
+    /// Connections with a flow over it.
+    pub flows: Vec<u32>,
+    /// Sum of their rates, bytes of datagrams a second.
+    pub load: f64,
+    /// Bytes of flows that wait before it.
+    pub queued: f64,
+    /// Bytes of datagrams a second, and nanoseconds for each.
+    capacity: f64,
+    takes: f64,
+    /// Nanoseconds of work that single messages brought, at `seen`.
+    backlog: u64,
+    seen: Instant,
+    bytes: f64,
+    busy: f64,
+}
+
+impl State {
+    pub(super) fn new(link: Link) -> Self {
+        let mut state = Self {
+            link,
+            is_cut: false,
+            flows: Vec::new(),
+            load: 0.0,
+            queued: 0.0,
+            capacity: 0.0,
+            takes: 0.0,
+            backlog: 0,
+            seen: Instant(0),
+            bytes: 0.0,
+            busy: 0.0,
+        };
+        state.set_rate(link.rate);
+        state
+    }
+
+    /// Changes what it carries, bits a second.
+    pub(super) fn set_rate(&mut self, rate: u64) {
+        self.link.rate = rate.max(1);
+        self.capacity = self.link.rate as f64 / (8.0 * ON_THE_LINE);
+        self.takes = 1e9 / self.capacity;
+    }
+
+    /// Bytes of datagrams a second.
+    pub(super) const fn capacity(&self) -> f64 {
+        self.capacity
+    }
+
+    /// Nanoseconds for each byte of datagrams.
+    pub(super) const fn takes(&self) -> f64 {
+        self.takes
+    }
+
+    /// Bytes of datagrams that may still wait before it.
+    pub(super) fn room(&self) -> f64 {
+        self.link.queue as f64 / ON_THE_LINE - self.queued
+    }
+
+    /// Passes a single message of `bytes` at `now`; returns how long it waits and how long it takes,
+    /// nanoseconds.
+    ///
+    /// A message that comes late in the order of calls meets what waited when the last one came.
+    pub(super) fn pass(&mut self, now: Instant, bytes: f64) -> (u64, u64) {
+        let takes = bytes * self.takes;
+        let behind = self.queued * self.takes;
+        let waits = self.backlog(now);
+        self.seen = self.seen.max(now);
+        self.backlog = waits + whole(takes);
+        self.note(bytes, takes);
+        (waits + whole(behind), whole(takes))
+    }
+
+    /// Nanoseconds of work with single messages that are left at `now`.
+    pub(super) const fn backlog(&self, now: Instant) -> u64 {
+        self.backlog.saturating_sub(now.0.saturating_sub(self.seen.0))
+    }
+
+    /// Counts bytes of a flow.
+    pub(super) fn carry(&mut self, bytes: f64) {
+        self.note(bytes, bytes * self.takes);
+    }
+
+    fn note(&mut self, bytes: f64, ns: f64) {
+        self.bytes += bytes;
+        self.busy += ns;
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        Traffic { bytes: whole(self.bytes), busy: Duration::from_nanos(whole(self.busy)) }
+    }
+}
