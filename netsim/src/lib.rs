@@ -10,6 +10,7 @@ pub mod helix;
 pub mod link;
 pub mod mesh;
 pub mod model;
+pub mod packet;
 pub mod plan;
 pub mod random;
 pub mod relay;
