@@ -24,6 +24,7 @@ use self::{
     connection::{Active, Connection, nanoseconds},
     flow::{Outside, Sender, datagram_bytes},
     link::State,
+    window::DATAGRAM,
 };
 pub use self::{
     link::{Link, LinkId, Traffic},
@@ -33,6 +34,9 @@ use crate::{clock::Instant, random::Random};
 
 /// Purpose of the random streams of connections: this and the following ones.
 const CONNECTION_PURPOSE: u64 = 0x6661_6272 << 32;
+
+/// The same of links.
+const LINK_PURPOSE: u64 = 0x6C69_6E6B << 32;
 
 /// Links and the connections over them.
 #[derive(Debug)]
@@ -79,9 +83,10 @@ impl Fabric {
     /// A fabric of `links`, named by their place; `seed` decides jitter and losses.
     #[must_use]
     pub fn new(links: &[Link], seed: u64) -> Self {
+        let state = |(link, purpose): (&Link, u64)| State::new(*link, Random::new(seed, purpose));
         Self {
             seed,
-            links: links.iter().copied().map(State::new).collect(),
+            links: links.iter().zip(LINK_PURPOSE..).map(state).collect(),
             connections: Vec::new(),
             steps: BinaryHeap::new(),
             arrivals: BinaryHeap::new(),
@@ -165,11 +170,12 @@ impl Fabric {
         self.survey(link);
     }
 
-    /// Cuts a link: flows over it end, and what they had not delivered never arrives.
+    /// Cuts a link: flows over it end, also those whose acknowledgements took it, and what they had not
+    /// delivered never arrives.
     pub fn cut(&mut self, link: LinkId) {
         self.links[link.0 as usize].is_cut = true;
-        for id in self.links[link.0 as usize].flows.clone() {
-            self.leave(ConnectionId(id));
+        for id in self.over(link) {
+            self.leave(id);
         }
         self.survey(link);
     }
@@ -192,20 +198,21 @@ impl Fabric {
         whole(self.connections[connection.0 as usize].window.bytes())
     }
 
+    /// Connections over `link`, for their messages or for acknowledgements.
+    fn over(&self, link: LinkId) -> Vec<ConnectionId> {
+        let ids = (0..).map(ConnectionId).zip(&self.connections);
+        let over =
+            ids.filter(|(_, connection)| connection.paths.iter().flatten().any(|l| *l == link));
+        over.map(|(id, _)| id).collect()
+    }
+
     /// Notes a change of `link` in all connections over it.
     fn survey(&mut self, link: LinkId) {
-        let mut one = None;
-        for (id, connection) in self.connections.iter_mut().enumerate() {
-            if connection.paths.iter().flatten().any(|other| *other == link) {
-                connection.survey(&self.links);
-                let id = u32::try_from(id).expect("ids are u32");
-                if connection.active.is_some() {
-                    one = Some(ConnectionId(id));
-                }
-            }
+        for id in self.over(link) {
+            self.connections[id.0 as usize].survey(&self.links);
         }
-        if let Some(one) = one {
-            self.share(one);
+        if let Some(first) = self.links[link.0 as usize].flows.first() {
+            self.share(ConnectionId(*first));
         }
     }
 
@@ -223,8 +230,8 @@ impl Fabric {
             self.links[bottleneck.0 as usize].queued += active.flow.queued();
             active.bottleneck = bottleneck;
         }
-        let (room, before) = (self.links[bottleneck.0 as usize].room(), active.flow.queued());
-        let outside = Outside { now, allowance, room, loss: connection.ways.loss };
+        let before = active.flow.queued();
+        let outside = Outside { now, allowance, loss: connection.ways.loss };
         let sender = Sender {
             quic: &connection.quic,
             window: &mut connection.window,
@@ -248,8 +255,29 @@ impl Fabric {
         if is_over {
             self.leave(id);
         } else {
+            self.shed(bottleneck);
             self.claim(id);
             self.steps.push(Reverse((next, id)));
+        }
+    }
+
+    /// Drops what a queue does not hold: from whoever's byte in it is drawn.
+    fn shed(&mut self, link: LinkId) {
+        let state = &mut self.links[link.0 as usize];
+        let excess = -state.room();
+        // Less than a packet is no loss.
+        if excess <= DATAGRAM {
+            return;
+        }
+        let mut drawn = state.random.unit() * state.queued;
+        for id in &state.flows {
+            let Some(active) = &mut self.connections[*id as usize].active else { continue };
+            let waits = if active.bottleneck == link { active.flow.queued() } else { 0.0 };
+            if waits > drawn {
+                state.queued -= active.flow.shed(excess);
+                return;
+            }
+            drawn -= waits;
         }
     }
 }

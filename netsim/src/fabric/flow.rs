@@ -24,6 +24,9 @@ const PAYLOAD: u64 = 1_415;
 /// Share of a flow-control window that is usable: the receiver opens it in eighths.
 const CREDIT: f64 = 15.0 / 16.0;
 
+/// Bytes by which sums of many parts may differ from the whole.
+const DUST: f64 = 0.5;
+
 /// Bytes of datagrams that carry a message of `bytes`.
 pub(super) fn datagram_bytes(bytes: u64) -> u64 {
     bytes.saturating_add(bytes.div_ceil(PAYLOAD).saturating_mul(whole(DATAGRAM) - PAYLOAD))
@@ -49,8 +52,6 @@ pub(super) struct Outside {
     pub now: Instant,
     /// Bytes a second that the bottleneck would carry for this flow.
     pub allowance: f64,
-    /// Bytes that may still wait at the bottleneck.
-    pub room: f64,
     /// Lost share of packets.
     pub loss: f64,
 }
@@ -140,6 +141,14 @@ impl Flow {
         self.messages.push_back(Message { end: self.claimed, tag });
     }
 
+    /// Loses up to `bytes` of what waits at the bottleneck; returns how many.
+    pub(super) fn shed(&mut self, bytes: f64) -> f64 {
+        let dropped = bytes.min(self.queued);
+        self.queued -= dropped;
+        self.dropped.push_back((self.served + self.queued, dropped));
+        dropped
+    }
+
     /// Whether all messages were delivered.
     pub(super) fn is_done(&self) -> bool {
         self.messages.is_empty()
@@ -147,7 +156,7 @@ impl Flow {
 
     /// Whether nothing is under way either: acknowledgements widen the window until then.
     pub(super) fn is_over(&self) -> bool {
-        self.is_done() && self.under_way < 1.0
+        self.is_done() && self.under_way <= DUST
     }
 
     /// Bytes sent and not acknowledged.
@@ -198,7 +207,9 @@ impl Flow {
         self.acknowledge(outside.now, window, quic, round_trip + delay, ready);
         let pace = Pace::of(window.bytes(), round_trip + delay);
         let room = (window.bytes().min(flow_window(quic)) - self.under_way).max(0.0);
-        let wanted = self.unsent.min((room / DATAGRAM).floor() * DATAGRAM);
+        // Whole packets, unless a window may not even hold one.
+        let packets = if self.under_way < DATAGRAM { room } else { room - room % DATAGRAM };
+        let wanted = self.unsent.min(packets);
         let saved = pacer.take(outside.now, wanted, pace);
         let sent = wanted.min(saved + pace.rate * seconds);
         if sent > saved {
@@ -220,18 +231,11 @@ impl Flow {
         let before = self.queued;
         let passed = (before + sent).min(outside.allowance * seconds);
         self.queued = before + sent - passed;
-        let room = outside.room + before;
-        // Less than a packet is no loss.
-        if self.queued > room + DATAGRAM {
-            let dropped = (self.queued - room).min(sent);
-            self.queued -= dropped;
-            self.dropped.push_back((self.served + passed + self.queued, dropped));
-        }
         self.served += passed;
         let lost = self.draw_losses(passed, outside.loss, random);
         self.deliver(outside.now, passed - lost, timing, done);
         let mut missing = lost;
-        while self.dropped.front().is_some_and(|(served, _)| *served <= self.served) {
+        while self.dropped.front().is_some_and(|(served, _)| *served <= self.served + DUST) {
             missing += self.dropped.pop_front().map_or(0.0, |(_, bytes)| bytes);
         }
         self.passed[self.step as usize] = [passed - lost, missing];
@@ -323,8 +327,7 @@ impl Flow {
     ) {
         let before = self.delivered;
         self.delivered += bytes;
-        // Sums of many parts differ from the whole by rounding.
-        while self.messages.front().is_some_and(|message| message.end <= self.delivered + 0.5) {
+        while self.messages.front().is_some_and(|message| message.end <= self.delivered + DUST) {
             let Some(message) = self.messages.pop_front() else { break };
             let after = timing.after(message.end - before);
             done.push((now + Duration::from_secs_f64(after), message.tag));
@@ -349,7 +352,7 @@ impl Timing {
         let paced = (bytes - self.saved).max(0.0);
         let Pace { rate, most } = self.pace;
         // Bursts as small as they get come alone; larger ones are woken early by acknowledgements.
-        let alone = paced > 0.0 && most <= LEAST_BURST;
+        let alone = paced > DUST && most <= LEAST_BURST;
         let rest = if alone { most - (self.paced + paced) % most } else { 0.0 };
         ((paced + rest) / rate).max(bytes.max(0.0) / self.allowance.max(1.0))
     }

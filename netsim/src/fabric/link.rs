@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{whole, window::DATAGRAM};
-use crate::{clock::Instant, link::datagram::HEADER_BYTES};
+use crate::{clock::Instant, link::datagram::HEADER_BYTES, random::Random};
 
 /// Bytes on the line for each byte of a full datagram.
 pub(super) const ON_THE_LINE: f64 = 1.0 + HEADER_BYTES as f64 / DATAGRAM;
@@ -40,6 +40,8 @@ pub struct Traffic {
 #[derive(Debug)]
 pub(super) struct State {
     pub link: Link,
+    /// Draws whose packet a full queue drops.
+    pub random: Random,
     pub is_cut: bool,
     /// Connections with a flow over it.
     pub flows: Vec<u32>,
@@ -58,9 +60,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(link: Link) -> Self {
+    pub(super) fn new(link: Link, random: Random) -> Self {
         let mut state = Self {
             link,
+            random,
             is_cut: false,
             flows: Vec::new(),
             load: 0.0,

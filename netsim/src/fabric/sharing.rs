@@ -70,14 +70,14 @@ impl Fabric {
     pub(super) fn leave(&mut self, id: ConnectionId) {
         let connection = &mut self.connections[id.0 as usize];
         let Some(active) = connection.active.take() else { return };
-        let mut others = None;
+        let mut others = Vec::new();
         for LinkId(link) in &connection.paths[0] {
             let state = &mut self.links[*link as usize];
             state.flows.retain(|other| *other != id.0);
             let was_full = state.load >= state.capacity() * 0.999;
             state.load -= active.rate;
             if was_full {
-                others = others.or_else(|| state.flows.first().copied());
+                others.extend(state.flows.first());
             }
             if state.flows.is_empty() {
                 (state.load, state.queued) = (0.0, 0.0);
@@ -85,7 +85,7 @@ impl Fabric {
         }
         let queued = &mut self.links[active.bottleneck.0 as usize].queued;
         *queued = (*queued - active.flow.queued()).max(0.0);
-        if let Some(other) = others {
+        for other in others {
             self.share(ConnectionId(other));
         }
     }

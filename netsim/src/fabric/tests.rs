@@ -242,6 +242,32 @@ fn what_a_cut_link_had_is_lost_and_a_mended_one_starts_anew() {
 }
 
 #[test]
+fn a_flow_whose_acknowledgements_are_cut_ends() {
+    let mut fabric = Fabric::new(&[link(GIGABIT, 5), link(GIGABIT, 5)], 1);
+    let connection = fabric.connect(&links(&[0]), &links(&[1]), OPEN);
+    let _ = fabric.send(Instant(0), connection, 100_000_000, 0);
+    fabric.advance(Instant(100_000_000), &mut Vec::new());
+    fabric.cut(LinkId(1));
+    assert_eq!(drain(&mut fabric), []);
+    assert_eq!(fabric.send(Instant(200_000_000), connection, 10, 1), Sent::Lost);
+}
+
+#[test]
+fn what_a_flow_over_two_links_leaves_goes_to_the_flows_on_both() {
+    let mut fabric = Fabric::new(&[link(GIGABIT, 2); 3], 1);
+    let paths: [(&[u32], &[u32], u64); 3] =
+        [(&[0, 1], &[2], 20_000_000), (&[0], &[2, 2], 100_000_000), (&[1], &[2, 2], 100_000_000)];
+    for ((there, back, bytes), tag) in paths.into_iter().zip(0..) {
+        let connection = fabric.connect(&links(there), &links(back), OPEN);
+        let _ = fabric.send(Instant(0), connection, bytes, tag);
+    }
+    let took = times(&mut fabric);
+    near(took[0], 2.0 * seconds(20_000_000, GIGABIT), 0.05);
+    near(took[1], seconds(120_000_000, GIGABIT), 0.03);
+    near(took[2], seconds(120_000_000, GIGABIT), 0.03);
+}
+
+#[test]
 fn a_rate_that_changes_under_way_counts_from_then_on() {
     let mut fabric = Fabric::new(&[link(GIGABIT, 5), link(GIGABIT, 5)], 1);
     let connection = fabric.connect(&links(&[0]), &links(&[1]), OPEN);

@@ -124,6 +124,6 @@ fn four_connections_share_a_link_as_their_packets_do() {
         let last = |n: usize| took.iter().map(|took| took[n]).fold(0.0, f64::max);
         near(mean(1), mean(0), 0.15);
         // Who loses a packet in a full queue, and is slow thereafter, is chance.
-        near(last(1), last(0), 0.40);
+        near(last(1), last(0), 0.25);
     }
 }
