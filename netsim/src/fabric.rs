@@ -164,6 +164,12 @@ impl Fabric {
         self.survey(link);
     }
 
+    /// Sets the losses of a link, of a million packets.
+    pub fn set_loss(&mut self, link: LinkId, loss: u32) {
+        self.links[link.0 as usize].link.loss = loss;
+        self.survey(link);
+    }
+
     /// Changes how long a link takes, one way; what is under way keeps its pace until its flow ends.
     pub fn set_delay(&mut self, link: LinkId, delay: Duration) {
         self.links[link.0 as usize].link.delay = delay;

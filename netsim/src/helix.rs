@@ -16,8 +16,8 @@ use std::{io, path::PathBuf};
 
 use comity_protocol::{block::BlockRangeError, placement::FleetError};
 
-pub use cluster::{Cluster, ClusterLink, Place, placement};
-pub use devices::{Device, Devices, KV_PAGE_POSITIONS, Timing};
+pub use cluster::{Cluster, ClusterLink, Place, kv_room, placement};
+pub use devices::{Device, Devices, KV_PAGE_POSITIONS};
 pub use rates::{Rates, rates};
 
 /// The models that were measured.

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod commands;
 pub mod data;
+pub mod device;
 pub mod event;
 pub mod fabric;
 pub mod helix;
@@ -14,3 +15,4 @@ pub mod packet;
 pub mod plan;
 pub mod random;
 pub mod relay;
+pub mod statistics;

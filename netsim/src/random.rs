@@ -1,4 +1,8 @@
-//! Seeded numbers (SplitMix64). Not for secrets.
+//! Seeded numbers (SplitMix64) and what is drawn from them. Not for secrets.
+
+use std::convert::Infallible;
+
+use rand_core::TryRng;
 
 /// A stream of numbers that its seed and purpose decide.
 #[derive(Debug, Clone)]
@@ -12,6 +16,14 @@ impl Random {
         Self(outer.next().wrapping_add(purpose.wrapping_mul(0xD134_2543_DE82_EF95)))
     }
 
+    /// The stream of one entity (a node, a link, an institution) for a purpose: what another entity
+    /// draws, or that there is one more of them, never shifts it.
+    #[must_use]
+    pub fn of(seed: u64, purpose: u64, entity: u64) -> Self {
+        let mut outer = Self::new(seed, purpose);
+        Self::new(outer.next(), entity)
+    }
+
     /// The next 64 bits.
     #[must_use]
     pub const fn next(&mut self) -> u64 {
@@ -21,13 +33,6 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 to below 1, evenly.
-    #[must_use]
-    pub const fn unit(&mut self) -> f64 {
-        // The 53 bits that a float between 0 and 1 has.
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
     /// A number below `bound`, or 0 if that is 0; the bias of the remainder does not matter here.
     #[must_use]
     pub const fn below(&mut self, bound: u64) -> u64 {
@@ -35,10 +40,33 @@ impl Random {
         if bound == 0 { 0 } else { next % bound }
     }
 
-    /// An even number in `[0, 1)`.
+    /// A number from 0 to below 1, 53 bits of it.
     #[must_use]
-    pub const fn unit(&mut self) -> f64 {
-        // As many bits as a double holds exactly.
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    pub fn unit(&mut self) -> f64 {
+        // 53 bits are exact.
+        let bits = (self.next() >> 11) as f64;
+        bits * (1.0 / 9_007_199_254_740_992.0)
     }
 }
+
+impl TryRng for Random {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((self.next() >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.next())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

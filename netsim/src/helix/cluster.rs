@@ -148,6 +148,17 @@ impl Cluster {
     }
 }
 
+/// Reads what KV cache each of `nodes` machines has, positions times blocks, from a file such as
+/// `layout_llama70b/ilp/simulator_cluster.ini`.
+///
+/// # Errors
+/// [`LoadError`] if the file is not there or says nothing of a machine.
+pub fn kv_room(path: &Path, nodes: usize) -> Result<Vec<u64>, LoadError> {
+    let ini = Ini::read(path)?;
+    let room = |node: usize| ini.count(&format!("compute_node_{}", node + 2), "kv_cache_capacity");
+    (0..nodes).map(|node| room(node).map(|room| room as u64)).collect()
+}
+
 /// Reads who hosts what, such as `layout_llama70b/ilp/ilp_sol.ini`, for a cluster of `nodes`.
 ///
 /// # Errors

@@ -5,24 +5,18 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use super::{LoadError, Model, ini};
+use crate::device::Curve;
 
 /// Positions of one page of KV cache.
 pub const KV_PAGE_POSITIONS: u64 = 16;
-
-/// Measured times of one block by positions in a batch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Timing {
-    /// Positions and milliseconds, ascending.
-    points: Vec<(f64, f64)>,
-}
 
 /// A kind of machine on which one model was measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Device {
     /// Prefill of a batch.
-    pub prefill: Timing,
+    pub prefill: Curve,
     /// Decode of a batch.
-    pub decode: Timing,
+    pub decode: Curve,
     /// KV pages left when it hosts 1, 2, ... blocks; as many entries as blocks fit.
     pub kv_pages: Vec<u64>,
 }
@@ -52,8 +46,8 @@ impl Devices {
             let of = |blocks: usize| pages[blocks.to_string()].as_u64();
             let kv_pages: Vec<u64> = (1..).map_while(of).collect();
             let folder = helix.join("devices").join(model.folder()).join(name);
-            let prefill = Timing::load(&folder.join("prompt_bs2time.csv"))?;
-            let decode = Timing::load(&folder.join("decode_bs2time.csv"))?;
+            let prefill = curve(&folder.join("prompt_bs2time.csv"))?;
+            let decode = curve(&folder.join("decode_bs2time.csv"))?;
             by_name.insert(name.clone(), Device { prefill, decode, kv_pages });
         }
         Ok(Self { model, by_name })
@@ -69,43 +63,11 @@ impl Devices {
     }
 }
 
-impl Timing {
-    /// Seconds of one block for a batch of `positions`: straight lines between what was measured,
-    /// and the last of them drawn on beyond it.
-    #[must_use]
-    pub fn seconds(&self, positions: f64) -> f64 {
-        let beyond = self.points.partition_point(|(at, _)| *at < positions);
-        let right = beyond.clamp(1, self.points.len() - 1);
-        let ((x0, y0), (x1, y1)) = (self.points[right - 1], self.points[right]);
-        (y0 + (y1 - y0) * (positions - x0) / (x1 - x0)) / 1e3
-    }
-
-    /// Largest batch measured, positions.
-    #[must_use]
-    pub fn positions_max(&self) -> f64 {
-        self.points[self.points.len() - 1].0
-    }
-
-    fn load(path: &Path) -> Result<Self, LoadError> {
-        let text = ini::read(path)?;
-        let wrong = |value: &str| LoadError::Value {
-            path: path.to_owned(),
-            what: "a line of positions and milliseconds".to_owned(),
-            value: value.to_owned(),
-        };
-        let mut points: Vec<(f64, f64)> = Vec::new();
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let (at, ms) = line.split_once(',').ok_or_else(|| wrong(line))?;
-            let number = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong(line));
-            let (at, ms) = (number(at)?, number(ms)?);
-            if points.last().is_some_and(|(before, _)| *before >= at) {
-                return Err(wrong(line));
-            }
-            points.push((at, ms));
-        }
-        if points.len() < 2 {
-            return Err(wrong(&text));
-        }
-        Ok(Self { points })
-    }
+/// Milliseconds of one block by positions in a batch.
+fn curve(path: &Path) -> Result<Curve, LoadError> {
+    Curve::parse(&ini::read(path)?).map_err(|error| LoadError::Value {
+        path: path.to_owned(),
+        what: "a table of positions and milliseconds".to_owned(),
+        value: error.to_string(),
+    })
 }

@@ -106,8 +106,8 @@ impl<'a> Kind<'a> {
         // Less than a prompt in a batch is a whole prompt in every so many batches.
         let batches = (1.0 / prompts).max(1.0);
         let timing = self.device;
-        let seconds = timing.prefill.seconds((prefill * batches).floor())
-            + batches * timing.decode.seconds(decode);
+        let seconds = timing.prefill.at((prefill * batches).floor()) / 1e3
+            + batches * timing.decode.at(decode) / 1e3;
         batches * (prefill + decode) / (blocks * seconds)
     }
 

@@ -123,10 +123,10 @@ fn timings_are_straight_between_measurements_and_beyond_them() {
     };
     let devices = Devices::load(&helix, Model::Llama70b).unwrap();
     let decode = &devices.device("A100").unwrap().decode;
-    assert_close(decode.seconds(2.0), 1.4e-3);
-    assert_close(decode.seconds(1.0), 0.7e-3);
-    assert_close(decode.seconds(22.5), 1.55e-3);
-    assert_close(decode.seconds(decode.positions_max() + 40.0), 11e-3);
+    assert_close(decode.at(2.0), 1.4);
+    assert_close(decode.at(1.0), 0.7);
+    assert_close(decode.at(22.5), 1.55);
+    assert_close(decode.at(decode.last() + 40.0), 11.0);
     let absent = devices.device("abacus").unwrap_err().to_string();
     assert_eq!(absent, "no timings of device abacus");
 }
