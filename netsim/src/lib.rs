@@ -15,4 +15,7 @@ pub mod packet;
 pub mod plan;
 pub mod random;
 pub mod relay;
+pub mod scenario;
 pub mod statistics;
+pub mod workload;
+pub mod world;
