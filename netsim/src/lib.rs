@@ -1,6 +1,7 @@
 //! Virtual time, links and faults around the state machines of Comity. Not a network: outside
 //! [`relay`], nothing here reads a clock or a socket, and the same seed gives the same run.
 
+pub mod capacity;
 pub mod clock;
 pub mod commands;
 pub mod data;
@@ -15,6 +16,8 @@ pub mod packet;
 pub mod plan;
 pub mod random;
 pub mod relay;
+pub mod replicate;
+pub mod report;
 pub mod scenario;
 pub mod statistics;
 pub mod workload;

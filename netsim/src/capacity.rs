@@ -1,0 +1,251 @@
+//! A consortium at work: requests, routes, passes, hops and outages in virtual time. Not single
+//! bytes of a session ([`crate::mesh`]), nor what its figures mean ([`crate::report`]).
+//!
+//! Steps travel as the mesh sends them: what left a stage together towards the same node travels
+//! together and is one event when it arrives, whoever's it is. So the number of events is that of
+//! passes and messages, not of tokens, and nothing is averaged.
+//!
+//! Start at [`simulate`]; [`Run`] holds everything, one module per kind of event.
+
+mod admission;
+mod carriage;
+mod decode;
+mod measured;
+mod outage;
+mod pass;
+mod processors;
+mod routing;
+mod session;
+
+use std::collections::VecDeque;
+
+pub use self::measured::{InstitutionUse, Measured, NodeUse, PassRecord, SLICES, Sample, Series};
+use self::{
+    carriage::Carriage,
+    outage::Outages,
+    processors::Machine,
+    routing::Router,
+    session::{Session, Step},
+};
+use crate::{
+    clock::Instant,
+    event::{Queue, Ticket},
+    workload::Source,
+    world::World,
+};
+
+/// Nanoseconds of a second.
+pub(crate) const SECOND: f64 = 1e9;
+
+/// How a run is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Decides every draw of this run.
+    pub seed: u64,
+    /// Seconds after which nothing more happens.
+    pub until_s: f64,
+    /// Most passes to record, for a trace.
+    pub passes_max: usize,
+    /// Requests after which none arrives any more; for scale, not for figures.
+    pub requests_max: u64,
+}
+
+/// What happens.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    /// A workload's next request comes.
+    Arrive(u32),
+    /// A request is asked again, or a conversation goes on.
+    Ask(u32),
+    /// A session's opening has been around the ring.
+    Opened(u32, u32),
+    /// Steps arrive at a node.
+    Steps(u32),
+    /// A node is done with what it runs.
+    Done(u32),
+    /// The network has something to say.
+    Network,
+    /// An outage begins or ends.
+    Outage(u32),
+    /// Home learns that a session lost a stage.
+    Lost(u32, u32),
+    /// Nodes announce what they have free.
+    Announce,
+}
+
+/// Steps on their way to a node.
+#[derive(Debug, Default)]
+struct Flight {
+    to: u32,
+    steps: Vec<Step>,
+}
+
+/// A node at work.
+#[derive(Debug, Default)]
+struct Worker {
+    /// Decode steps that wait, and pieces of prompts.
+    decode: VecDeque<Step>,
+    prompts: VecDeque<Step>,
+    /// Rows that wait for home's own part.
+    rows: VecDeque<Step>,
+    /// What runs now: steps with the positions of each, and whether it is home's own part.
+    running: Vec<Step>,
+    at_home: bool,
+    busy: bool,
+    done: Option<Ticket>,
+    since: Instant,
+    /// Whether it is there.
+    down: u32,
+    /// How many times as long it takes.
+    slow: f64,
+    /// KV cache, in positions times blocks: room, and what is promised.
+    room: u64,
+    promised: u64,
+    /// Sessions it is a stage of.
+    sessions: u32,
+    /// Positions each institution had of its prompts, over its share.
+    had: Vec<u64>,
+}
+
+/// One run.
+#[derive(Debug)]
+struct Run<'a> {
+    world: &'a World,
+    options: Options,
+    now: Instant,
+    queue: Queue<Event>,
+    sources: Vec<Source>,
+    /// Requests of each home that wait for room, in order.
+    waiting: Vec<VecDeque<u32>>,
+    sessions: Vec<Session>,
+    free: Vec<u32>,
+    workers: Vec<Worker>,
+    machines: Vec<Machine>,
+    router: Router,
+    carriage: Carriage,
+    outages: Outages,
+    flights: Vec<Flight>,
+    flights_free: Vec<u32>,
+    measured: Measured,
+    /// Requests that arrived.
+    requests: u64,
+}
+
+/// Simulates a world once.
+#[must_use]
+pub fn simulate(world: &World, options: Options) -> Measured {
+    let mut run = Run::new(world, options);
+    run.start();
+    let until = seconds(options.until_s);
+    while let Some(at) = run.queue.next_at().filter(|at| *at <= until) {
+        let Some((_, event)) = run.queue.pop() else { break };
+        run.now = at;
+        run.handle(event);
+    }
+    run.finish(until)
+}
+
+/// A time of so many seconds from the start.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never below zero")]
+pub(crate) fn seconds(seconds: f64) -> Instant {
+    Instant((seconds * SECOND).round() as u64)
+}
+
+impl<'a> Run<'a> {
+    fn new(world: &'a World, options: Options) -> Self {
+        let sources = (0..)
+            .zip(&world.workloads)
+            .map(|(index, workload)| Source::new(workload, index, options.seed))
+            .collect();
+        let institutions = world.institutions.len();
+        let workers = world.nodes.iter().map(|node| {
+            let room = node.room.unwrap_or_else(|| {
+                node.blocks.map_or(0, |blocks| {
+                    let device = &world.devices[node.device];
+                    device.kv_positions(blocks.len()).saturating_mul(u64::from(blocks.len()))
+                })
+            });
+            Worker { slow: 1.0, room, had: vec![0; institutions], ..Worker::default() }
+        });
+        Self {
+            world,
+            options,
+            now: Instant(0),
+            queue: Queue::default(),
+            sources,
+            waiting: vec![VecDeque::new(); world.nodes.len()],
+            sessions: Vec::new(),
+            free: Vec::new(),
+            workers: workers.collect(),
+            machines: world.machines.iter().map(|count| Machine::new(*count)).collect(),
+            router: Router::new(world, options.seed),
+            carriage: Carriage::new(world, options.seed),
+            outages: Outages::new(world, options.seed),
+            flights: Vec::new(),
+            flights_free: Vec::new(),
+            measured: Measured::new(world, &options),
+            requests: 0,
+        }
+    }
+
+    fn start(&mut self) {
+        for index in 0..self.world.workloads.len() {
+            self.begin_workload(index);
+        }
+        self.begin_outages();
+        if self.router.announces() {
+            self.queue.push(Instant(0), Event::Announce);
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Arrive(workload) => self.arrive(workload as usize),
+            Event::Ask(session) => self.ask(session),
+            Event::Opened(session, epoch) => self.opened(session, epoch),
+            Event::Steps(flight) => self.land(flight),
+            Event::Done(node) => self.done(node as usize),
+            Event::Network => self.network(),
+            Event::Outage(index) => self.outage(index as usize),
+            Event::Lost(session, epoch) => self.lost(session, epoch),
+            Event::Announce => self.announce(),
+        }
+    }
+
+    fn at_s(&self) -> f64 {
+        self.now.0 as f64 / SECOND
+    }
+
+    fn after(&self, seconds: f64) -> Instant {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "never below zero"
+        )]
+        let ns = (seconds * SECOND).round() as u64;
+        Instant(self.now.0.saturating_add(ns))
+    }
+
+    /// Whether steps of a session still mean something.
+    fn is_current(&self, step: &Step) -> bool {
+        let session = &self.sessions[step.session as usize];
+        session.epoch == step.epoch && session.is_running()
+    }
+
+    /// Closes the books.
+    fn finish(mut self, until: Instant) -> Measured {
+        self.now = until;
+        for index in 0..self.workers.len() {
+            if self.workers[index].busy {
+                let since = self.workers[index].since;
+                self.measured.busy(index, since, until);
+            }
+        }
+        self.measured.end(&self.sessions, self.queue.scheduled(), self.requests);
+        self.carriage.traffic(&mut self.measured);
+        self.measured
+    }
+}
+
+#[cfg(test)]
+mod tests;

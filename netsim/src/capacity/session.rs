@@ -1,0 +1,100 @@
+//! One request on its way. Not where its steps are.
+
+use std::rc::Rc;
+
+use comity_protocol::block::BlockRange;
+
+use crate::clock::Instant;
+
+/// A stage of a route: which node, which blocks.
+pub(super) type Hop = (u32, BlockRange);
+
+/// Some positions of a session, on their way through its stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) session: u32,
+    /// Of an earlier epoch: the session has another route since, or none.
+    pub(super) epoch: u32,
+    /// Stage from 0; the number of stages stands for home.
+    pub(super) stage: u16,
+    /// Positions of the step.
+    pub(super) positions: u32,
+    /// Of them, not run yet at this stage.
+    pub(super) left: u32,
+    /// Positions of it in the pass that runs.
+    pub(super) piece: u32,
+    /// Whether it is of a prompt, and whether a row of it returns to home.
+    pub(super) prompt: bool,
+    pub(super) returns: bool,
+}
+
+/// Where a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// It waits for room.
+    Waiting,
+    /// Its prompt runs.
+    Prompt,
+    /// Tokens come.
+    Decode,
+    /// It waits to be asked again.
+    Pausing,
+    /// It is over.
+    Over,
+}
+
+/// One request.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) workload: u32,
+    pub(super) state: State,
+    pub(super) epoch: u32,
+    pub(super) route: Rc<[Hop]>,
+    /// Tokens asked for.
+    pub(super) prompt: u32,
+    pub(super) output: u32,
+    /// Tokens that came.
+    pub(super) produced: u32,
+    /// Positions in the caches.
+    pub(super) context: u64,
+    /// Positions of the prompt that stages kept of the turn before.
+    pub(super) kept: u32,
+    /// Whether it computes another answer again; nobody waits for it.
+    pub(super) audit: bool,
+    /// When it was asked, when it got a route, when tokens came.
+    pub(super) asked: Instant,
+    pub(super) first: Instant,
+    pub(super) last: Instant,
+    /// Times it lost a stage.
+    pub(super) losses: u32,
+}
+
+impl Session {
+    pub(super) fn new(workload: u32, (prompt, output): (u32, u32), asked: Instant) -> Self {
+        Self {
+            workload,
+            state: State::Waiting,
+            epoch: 0,
+            route: Rc::from([]),
+            prompt,
+            output,
+            produced: 0,
+            context: 0,
+            kept: 0,
+            audit: false,
+            asked,
+            first: Instant(0),
+            last: Instant(0),
+            losses: 0,
+        }
+    }
+
+    pub(super) const fn is_running(&self) -> bool {
+        matches!(self.state, State::Prompt | State::Decode)
+    }
+
+    /// Positions every stage keeps room for.
+    pub(super) fn positions(&self) -> u64 {
+        u64::from(self.prompt) + u64::from(self.output)
+    }
+}

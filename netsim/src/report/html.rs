@@ -1,0 +1,191 @@
+//! A report as one HTML file that needs nothing else: no script, no file, no network. Not what it
+//! says.
+//!
+//! Start at [`page`]. Every text of a scenario is escaped; values that are no numbers are said as
+//! "none" and left out of pictures.
+
+mod map;
+mod plots;
+mod svg;
+mod tables;
+mod words;
+
+use self::{
+    svg::escape,
+    words::{basis, bottleneck, figure, glossary, losses, verdict},
+};
+use super::{RuleCost, Summary, Sweep};
+
+const STYLE: &str = include_str!("html/style.css");
+
+/// The report; sections about changed worlds and rules stand in it if there are any.
+#[must_use]
+pub fn page(summary: &Summary, sweeps: &[Sweep], rules: &[RuleCost]) -> String {
+    let name = escape(&summary.scenario);
+    let parts = [
+        head(summary),
+        cards(summary),
+        section("Where it runs", &topology(summary)),
+        section("How long people wait", &waiting(summary)),
+        section("Over time", &over_time(summary)),
+        what_if(sweeps),
+        rule_costs(rules),
+        section("Institutions", &institutions(summary)),
+        section("What is asked, under which rules", &asked(summary)),
+        section("Busiest machines and lines", &busiest(summary)),
+        section("How sure this is", &format!("<p>{}</p>", basis(summary))),
+        section("Words", &glossary()),
+    ];
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>{name}</title><style>\n{STYLE}</style></head><body>\n{}</body></html>\n",
+        parts.concat()
+    )
+}
+
+fn section(title: &str, body: &str) -> String {
+    format!("<section><h2>{title}</h2>\n{body}</section>\n")
+}
+
+fn figure_of(picture: &str, caption: &str) -> String {
+    format!("<figure>{picture}<figcaption>{caption}</figcaption></figure>")
+}
+
+fn head(summary: &Summary) -> String {
+    let (class, verdict) = verdict(summary.load);
+    let losses = losses(summary).map(|it| format!("<br>{it}")).unwrap_or_default();
+    format!(
+        "<header><h1>{}</h1><p class=\"dim\">{}</p></header>\n<div class=\"verdict {class}\">\
+         <b>{verdict}</b><br>{}{losses}</div>\n",
+        escape(&summary.scenario),
+        escape(&summary.description),
+        bottleneck(summary)
+    )
+}
+
+fn cards(summary: &Summary) -> String {
+    let card = |figure: String, unit: &str, what: String| {
+        format!("<div class=\"card\"><b>{figure}</b> {unit}<br><small>{what}</small></div>")
+    };
+    let (first, further) = (&summary.first_token_s, &summary.token_s);
+    let cards = [
+        card(
+            figure(&summary.tokens_per_s, 1.0),
+            "tokens per second",
+            "of all answers together".to_owned(),
+        ),
+        card(
+            figure(&summary.answers_per_s, 1.0),
+            "answers per second",
+            format!("an answer takes {} s (p50)", figure(&summary.answer_s.p50, 1.0)),
+        ),
+        card(
+            format!("{} s", figure(&first.p50, 1.0)),
+            "to the first token (p50)",
+            format!("95 of 100 within {} s", figure(&first.p95, 1.0)),
+        ),
+        card(
+            format!("{} ms", figure(&further.p50, 1e3)),
+            "for each further token (p50)",
+            format!("95 of 100 answers within {} ms", figure(&further.p95, 1e3)),
+        ),
+    ];
+    let error = summary.model_error.map_or_else(String::new, |error| {
+        format!(" The model itself adds ± {:.1} % to every figure.", error * 100.0)
+    });
+    let intervals = match summary.runs {
+        1 => "One run: no intervals.".to_owned(),
+        runs => format!("± is half of a 95 % interval over {runs} runs."),
+    };
+    format!(
+        "<div class=\"cards\">{}</div><p class=\"dim\">{intervals}{error}</p>\n",
+        cards.concat()
+    )
+}
+
+fn topology(summary: &Summary) -> String {
+    let (picture, known) = map::draw(&summary.map);
+    let place = match known {
+        true => "Sites stand where they are on the earth, north up",
+        false => "Sites stand in a ring, for not all of them state where they are",
+    };
+    let most = summary.map.flows.iter().map(|flow| flow.megabytes).fold(0.0, f64::max);
+    let caption = format!(
+        "{place}. Lines are as wide as the root of what they carry, {} a run at most; red ones send \
+         more than {:.0} % of the time. Circles: the busiest machine runs less than {:.0} % of the \
+         time (blue), up to {:.0} % (yellow), more (red); empty ones only ask. Letters are countries, \
+         percents the time the busiest machine there runs; small squares are points of the network. \
+         A place whose name found no room says it under the pointer.",
+        words::amount(most),
+        map::FULL * 100.0,
+        map::BUSY * 100.0,
+        map::FULL * 100.0,
+    );
+    figure_of(&picture, &caption)
+}
+
+fn waiting(summary: &Summary) -> String {
+    let [first, further] = plots::latencies(summary);
+    let pictures = format!(
+        "<div class=\"pair\">{}{}</div>",
+        figure_of(
+            &first,
+            "Answers whose first token came within so many seconds, up to the 99th of 100."
+        ),
+        figure_of(
+            &further,
+            "Answers whose further tokens took so long on average, up to the 99th of 100."
+        ),
+    );
+    format!("{pictures}{}", tables::times(summary))
+}
+
+fn over_time(summary: &Summary) -> String {
+    let [rate, busy] = plots::over_time(summary);
+    format!(
+        "<div class=\"pair\">{}{}</div>",
+        figure_of(&rate, "Tokens of all answers, mean of all runs."),
+        figure_of(&busy, "The busiest machines, mean of all runs, smoothed over five points."),
+    )
+}
+
+fn what_if(sweeps: &[Sweep]) -> String {
+    if sweeps.is_empty() {
+        return String::new();
+    }
+    let one = |sweep: &Sweep| figure_of(&plots::sweep(sweep), &escape(&sweep.title));
+    let pictures: String = sweeps.iter().map(one).collect();
+    let note = "<p class=\"dim\">The band is the interval of each point.</p>";
+    section("What if", &format!("<div class=\"pair\">{pictures}</div>{note}"))
+}
+
+fn rule_costs(rules: &[RuleCost]) -> String {
+    if rules.is_empty() {
+        return String::new();
+    }
+    let note =
+        "<p class=\"dim\">Both ask the same, at the same times: what differs is the rule.</p>";
+    section("What each rule costs", &format!("{}{note}", tables::rule_costs(rules)))
+}
+
+fn institutions(summary: &Summary) -> String {
+    format!(
+        "{}<p class=\"dim\">All per run. Fairness {:.2} of 1.</p>",
+        tables::institutions(&summary.institutions),
+        if summary.fairness.is_finite() { summary.fairness } else { 1.0 }
+    )
+}
+
+fn asked(summary: &Summary) -> String {
+    let (workloads, policies) =
+        (tables::workloads(&summary.workloads), tables::policies(&summary.policies));
+    format!("{workloads}<h3>Rules</h3>{policies}")
+}
+
+fn busiest(summary: &Summary) -> String {
+    format!("{}<br>{}", tables::nodes(&summary.nodes), tables::lines(&summary.lines))
+}
+
+#[cfg(test)]
+mod tests;
