@@ -4,7 +4,13 @@
 //! Exit codes are those of `comity`: 0 done, 1 a check or the command failed, 2 incomplete, 64 used
 //! wrongly. Answers go to standard output, everything else to standard error.
 
+pub mod buy;
+pub mod fail;
 pub mod link;
+pub mod plan;
+mod progress;
+pub mod run;
+pub mod sweep;
 
 use std::io::{self, Write as _};
 

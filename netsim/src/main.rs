@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use comity_netsim::commands::{self, Outcome, link};
+use comity_netsim::commands::{self, Outcome, buy, fail, link, plan, run, sweep};
 
 /// What a network of institutions would do, and links to try it on.
 #[derive(Debug, Parser)]
@@ -17,6 +17,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Simulate a consortium: tokens per second and times, with intervals.
+    Run(run::Args),
+    /// Vary numbers of a scenario.
+    Sweep(sweep::Args),
+    /// Put two scenarios side by side.
+    Compare(sweep::CompareArgs),
+    /// Find who should hold which blocks.
+    Plan(plan::Args),
+    /// Say what is left without each node, site, institution and country.
+    Fail(fail::Args),
+    /// Rank what could be bought.
+    Buy(buy::Args),
     /// Put delay, rate and loss between real nodes: a relay of UDP packets.
     Link(link::Args),
 }
@@ -31,11 +43,19 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { Outcome::USAGE } else { 0 });
         }
     };
-    let Command::Link(args) = cli.command;
-    match link::run(&args) {
+    let outcome = match cli.command {
+        Command::Link(args) => link::run(&args).map_err(anyhow::Error::new),
+        Command::Run(args) => run::run(&args).map_err(anyhow::Error::new),
+        Command::Sweep(args) => sweep::run(&args).map_err(anyhow::Error::new),
+        Command::Compare(args) => sweep::compare(&args).map_err(anyhow::Error::new),
+        Command::Plan(args) => plan::run(&args).map_err(anyhow::Error::new),
+        Command::Fail(args) => fail::run(&args).map_err(anyhow::Error::new),
+        Command::Buy(args) => buy::run(&args).map_err(anyhow::Error::new),
+    };
+    match outcome {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(error) => {
-            commands::note(&format!("comity-netsim: {:#}", anyhow::Error::new(error)));
+            commands::note(&format!("comity-netsim: {error:#}"));
             ExitCode::from(Outcome::Failed.code())
         }
     }

@@ -1,0 +1,36 @@
+//! How far long work is, on a terminal. Not its result.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar on standard error; nothing where that is no terminal.
+#[derive(Debug)]
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar that counts `what`.
+    pub(super) fn new(what: &'static str) -> Self {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{bar:32} {pos} of {len} {msg}, {elapsed}");
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        Self(bar)
+    }
+
+    /// One more is done, of so many that may come.
+    pub(super) fn step(&self, most: u64) {
+        self.0.set_length(most);
+        self.0.inc(1);
+    }
+
+    /// So much of so much is done.
+    pub(super) fn at(&self, done: u64, most: u64) {
+        self.0.set_length(most);
+        self.0.set_position(done);
+    }
+
+    pub(super) fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,290 @@
+//! `comity-netsim sweep`: the same scenario with other numbers, and two scenarios side by side. Not
+//! single runs.
+
+use std::{fmt::Write as _, fs, path::PathBuf};
+
+use rayon::prelude::*;
+use serde_json::json;
+use toml::Value;
+
+use super::{
+    Outcome, print, print_json,
+    progress::Progress,
+    run::{CommandError, Common},
+};
+use crate::{
+    capacity::{Measured, Options, simulate},
+    report::table::interval,
+    scenario::ScenarioFile,
+    statistics::{Estimate, mean},
+    world::World,
+};
+
+/// What to vary.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  comity-netsim sweep two-universities.toml --vary \
+    workload.0.arrivals.poisson.per_s=0.5,1,2,4\n  comity-netsim sweep two-universities.toml \
+    --vary link.*.rate_mbit=100,1000,10000 --vary link.*.round_trip_ms=5,20\n\nRuns of all points \
+    draw the same arrivals and lengths, so that differences are of the numbers, not of chance.")]
+pub struct Args {
+    /// The scenario file.
+    pub scenario: PathBuf,
+    #[command(flatten)]
+    common: Common,
+    /// A number of the scenario and its values: keys with dots between, sections by their number
+    /// from 0 or `*` for all. Several are combined.
+    #[arg(long, value_name = "KEY=VALUE,..", required = true)]
+    vary: Vec<String>,
+}
+
+/// What to compare.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  comity-netsim compare today.toml with-new-link.toml")]
+pub struct CompareArgs {
+    /// One scenario.
+    pub scenario: PathBuf,
+    /// The other one.
+    pub other: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What is kept of a point.
+struct Point {
+    values: Vec<String>,
+    tokens: Vec<f64>,
+    first: Vec<f64>,
+    token: Vec<f64>,
+    unanswered: Vec<f64>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn run(args: &Args) -> Result<Outcome, CommandError> {
+    let text = fs::read_to_string(&args.scenario)
+        .map_err(|source| CommandError::Read { path: args.scenario.clone(), source })?;
+    // The file as it stands must hold, so that its errors have lines.
+    args.common.world(&args.scenario)?;
+    let varied: Vec<(String, Vec<String>)> =
+        args.vary.iter().map(|text| split(text)).collect::<Result<_, _>>()?;
+    let points = combinations(&varied);
+    let bar = Progress::new("points");
+    let count = points.len() as u64;
+    let points: Vec<Point> = points
+        .into_par_iter()
+        .map(|values| {
+            let point = point(args, &text, &varied, values);
+            bar.step(count);
+            point
+        })
+        .collect::<Result<_, _>>()?;
+    bar.end();
+    let keys: Vec<&str> = varied.iter().map(|(key, _)| key.as_str()).collect();
+    match args.common.json {
+        true => print_json(
+            &json!({ "points": points.iter().map(|point| point.json(&keys)).collect::<Vec<_>>() }),
+        ),
+        false => print(&table(&keys, &points)),
+    }
+    Ok(Outcome::Done)
+}
+
+/// Runs two scenarios with the same seeds and says how they differ.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn compare(args: &CompareArgs) -> Result<Outcome, CommandError> {
+    let [one, other] = [&args.scenario, &args.other].map(|path| args.common.world(path));
+    let worlds = [one?, other?];
+    let runs = worlds[0].run.runs.max(2);
+    let bar = Progress::new("runs");
+    let points: Vec<Point> = worlds
+        .par_iter()
+        .map(|world| {
+            let point = Point::of(world, vec![world.name.clone()], runs);
+            bar.step(2);
+            point
+        })
+        .collect();
+    bar.end();
+    let mut out = format!(
+        "{:<24}{:>24}{:>24}{:>28}\n",
+        "",
+        shorten(&worlds[0].name),
+        shorten(&worlds[1].name),
+        "second less first"
+    );
+    let mut rows = serde_json::Map::new();
+    for (name, scale, digits, value) in [
+        ("tokens/s", 1.0, 1, (|point: &Point| point.tokens.clone()) as fn(&Point) -> Vec<f64>),
+        ("first token, s", 1.0, 3, |point| point.first.clone()),
+        ("further token, ms", 1e3, 1, |point| point.token.clone()),
+        ("unanswered, %", 100.0, 1, |point| point.unanswered.clone()),
+    ] {
+        let [a, b] = [value(&points[0]), value(&points[1])];
+        let less: Vec<f64> = b.iter().zip(&a).map(|(b, a)| b - a).collect();
+        let all = [&a, &b, &less].map(|values| Estimate::of(values));
+        let [a, b, less] = all.map(|estimate| interval(&estimate, scale, digits));
+        let _ = writeln!(out, "{name:<24}{a:>24}{b:>24}{less:>28}");
+        rows.insert(
+            name.to_owned(),
+            json!({ "first": all[0], "second": all[1], "difference": all[2] }),
+        );
+    }
+    out.push_str("(runs in pairs of the same seed; intervals of 95 %)\n");
+    match args.common.json {
+        true => print_json(&rows.into()),
+        false => print(&out),
+    }
+    Ok(Outcome::Done)
+}
+
+fn shorten(name: &str) -> String {
+    name.chars().take(22).collect()
+}
+
+fn split(text: &str) -> Result<(String, Vec<String>), CommandError> {
+    let wrong = || CommandError::Vary { text: text.to_owned() };
+    let (key, values) = text.split_once('=').ok_or_else(wrong)?;
+    let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
+    if key.is_empty() || values.iter().any(String::is_empty) {
+        return Err(wrong());
+    }
+    Ok((key.trim().to_owned(), values))
+}
+
+/// Every combination of the values.
+fn combinations(varied: &[(String, Vec<String>)]) -> Vec<Vec<String>> {
+    varied.iter().fold(vec![Vec::new()], |points, (_, values)| {
+        let with = |point: &Vec<String>, value: &String| {
+            point.iter().chain([value]).cloned().collect::<Vec<_>>()
+        };
+        points.iter().flat_map(|point| values.iter().map(move |value| with(point, value))).collect()
+    })
+}
+
+fn point(
+    args: &Args,
+    text: &str,
+    varied: &[(String, Vec<String>)],
+    values: Vec<String>,
+) -> Result<Point, CommandError> {
+    let mut document: Value =
+        toml::from_str(text).map_err(|_| CommandError::Vary { text: text.to_owned() })?;
+    for ((key, _), value) in varied.iter().zip(&values) {
+        let wrong = || CommandError::Vary { text: format!("{key}={value}") };
+        let parsed: Value = toml::from_str::<toml::Table>(&format!("it = {value}"))
+            .ok()
+            .and_then(|mut table| table.remove("it"))
+            .unwrap_or_else(|| Value::String(value.clone()));
+        let path: Vec<&str> = key.split('.').collect();
+        if set(&mut document, &path, &parsed) == 0 {
+            return Err(wrong());
+        }
+    }
+    let text = toml::to_string(&document).unwrap_or_default();
+    let file = ScenarioFile::parse(&args.scenario, text)?;
+    let mut world = World::resolve(&file, args.common.data.as_deref())?;
+    world.seed = args.common.seed.unwrap_or(world.seed);
+    let runs = args.common.runs.unwrap_or(world.run.runs);
+    Ok(Point::of(&world, values, runs))
+}
+
+/// Sets every value that a path names; says how many there were.
+fn set(value: &mut Value, path: &[&str], to: &Value) -> usize {
+    let Some((first, rest)) = path.split_first() else {
+        *value = to.clone();
+        return 1;
+    };
+    match value {
+        Value::Array(items) if *first == "*" => {
+            items.iter_mut().map(|item| set(item, rest, to)).sum()
+        }
+        Value::Array(items) => {
+            let item = first.parse().ok().and_then(|index: usize| items.get_mut(index));
+            item.map_or(0, |item| set(item, rest, to))
+        }
+        Value::Table(table) => match table.get_mut(*first) {
+            Some(item) => set(item, rest, to),
+            // A key with a default need not stand in the file; an unknown one is refused later.
+            None if rest.is_empty() => {
+                table.insert((*first).to_owned(), to.clone());
+                1
+            }
+            None => 0,
+        },
+        _ => 0,
+    }
+}
+
+impl Point {
+    fn of(world: &World, values: Vec<String>, runs: u32) -> Self {
+        let warm = world.run.warm_up_s.map_or(0.0, |seconds| seconds.get());
+        let until_s = warm + world.run.duration_s.get();
+        let run = |number: u32| {
+            let seed = world.seed.wrapping_add(u64::from(number));
+            let (passes_max, requests_max) = (0, u64::MAX);
+            simulate(world, Options { seed, until_s, passes_max, requests_max })
+        };
+        let measured: Vec<Measured> = (0..runs).map(run).collect();
+        // Where it is not stated, a tenth is left out; nobody looks at the warm-up of every point.
+        let cut = if warm > 0.0 { warm } else { until_s / 10.0 };
+        let over = |value: &dyn Fn(&Measured) -> f64| measured.iter().map(value).collect();
+        let times = |run: &Measured, value: fn(&crate::capacity::Sample) -> f64| {
+            let late = run.samples.iter().filter(|sample| sample.ended_s >= cut);
+            mean(&late.map(value).filter(|time| time.is_finite()).collect::<Vec<_>>())
+        };
+        let unanswered = |run: &Measured| {
+            let lost: u64 =
+                run.institutions.iter().map(|it| it.refused + it.turned_away + it.failed).sum();
+            (lost + run.waiting) as f64 / run.requests.max(1) as f64
+        };
+        Self {
+            values,
+            tokens: over(&|run| run.tokens_per_s(cut)),
+            first: over(&|run| times(run, |sample| sample.first_s)),
+            token: over(&|run| times(run, |sample| sample.token_s)),
+            unanswered: over(&unanswered),
+        }
+    }
+
+    fn json(&self, keys: &[&str]) -> serde_json::Value {
+        let values: serde_json::Map<_, _> = keys
+            .iter()
+            .zip(&self.values)
+            .map(|(key, value)| ((*key).to_owned(), json!(value)))
+            .collect();
+        json!({ "values": values, "tokens_per_s": Estimate::of(&self.tokens),
+            "first_token_s": Estimate::of(&self.first), "token_s": Estimate::of(&self.token),
+            "unanswered": Estimate::of(&self.unanswered) })
+    }
+}
+
+fn table(keys: &[&str], points: &[Point]) -> String {
+    let mut out = String::new();
+    for key in keys {
+        let _ = write!(out, "{:>16}", key.rsplit('.').next().unwrap_or(key));
+    }
+    let _ = writeln!(
+        out,
+        "{:>20}{:>20}{:>22}{:>18}",
+        "tokens/s", "first token, s", "further token, ms", "unanswered, %"
+    );
+    for point in points {
+        for value in &point.values {
+            let _ = write!(out, "{value:>16}");
+        }
+        let cell = |values: &[f64], scale, digits| interval(&Estimate::of(values), scale, digits);
+        let _ = writeln!(
+            out,
+            "{:>20}{:>20}{:>22}{:>18}",
+            cell(&point.tokens, 1.0, 1),
+            cell(&point.first, 1.0, 3),
+            cell(&point.token, 1e3, 1),
+            cell(&point.unanswered, 100.0, 1)
+        );
+    }
+    out
+}
