@@ -145,7 +145,10 @@ impl Flow {
     pub(super) fn shed(&mut self, bytes: f64) -> f64 {
         let dropped = bytes.min(self.queued);
         self.queued -= dropped;
-        self.dropped.push_back((self.served + self.queued, dropped));
+        let end = self.served + self.queued;
+        // What would have shown an earlier drop may be what is dropped now.
+        self.dropped.iter_mut().for_each(|(served, _)| *served = served.min(end));
+        self.dropped.push_back((end, dropped));
         dropped
     }
 
