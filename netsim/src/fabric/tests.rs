@@ -183,8 +183,12 @@ fn a_loss_beside_an_unused_window_leaves_it_to_a_lenient_sender_alone() {
         let quic = Quic { lenient, ..Quic::NEIGHBOUR };
         let connection = fabric.connect(&links(&[0]), &links(&[1]), quic);
         for n in 0..100 {
-            let _ = fabric.send(Instant(n * 50_000_000), connection, 20_000, n);
+            let now = Instant(n * 500_000_000);
+            fabric.advance(now, &mut Vec::new());
+            // Some fit, and some flow; either fills less than half of the window.
+            let _ = fabric.send(now, connection, 20_000 + 80_000 * (n % 2), n);
         }
+        drain(&mut fabric);
         assert_eq!(fabric.window(connection) == 256 << 10, stays);
     }
 }
