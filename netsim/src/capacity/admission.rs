@@ -15,6 +15,9 @@ const CHUNK_POSITIONS: u32 = 128;
 const PAGE_POSITIONS: u32 = 32;
 /// Seconds for which stages keep the pages of a session that ended.
 const KEPT_S: f64 = 600.0;
+/// Seconds after which people try again who got no answer: without a pause they would ask for ever
+/// at one instant while a stage is gone.
+const AGAIN_S: f64 = 1.0;
 /// Bytes of an opening, with route and signature.
 pub(super) const OPEN_BYTES: u64 = 600;
 
@@ -251,9 +254,9 @@ impl Run<'_> {
         if done && let Some(pause) = self.follows(index) {
             self.continue_talk(id, workload, prompt + output, pause);
         } else if let Some(think) = self.sources[index].thinks() {
-            self.come(workload, think);
+            self.come(workload, if done { think } else { think.max(AGAIN_S) });
         }
-        self.backlog(index);
+        self.backlog(index, Some(if done { 0.0 } else { AGAIN_S }));
     }
 
     fn follows(&mut self, index: usize) -> Option<f64> {
@@ -276,12 +279,17 @@ impl Run<'_> {
         self.queue.push(at, Event::Ask(next));
     }
 
-    /// Lets in more of a backlog, if it has one and there is room.
-    pub(super) fn backlog(&mut self, index: usize) {
+    /// Lets in more of a backlog, if it has one: after a pause for one that ended, or as far as there
+    /// is room.
+    pub(super) fn backlog(&mut self, index: usize, ended: Option<f64>) {
         let Arrival::Backlog(backlog) = self.world.workloads[index].arrival else { return };
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         match backlog.kv_max {
-            None => self.come(number, 0.0),
+            None => {
+                if let Some(pause) = ended {
+                    self.come(number, pause);
+                }
+            }
             Some(most) => {
                 let model = self.world.workloads[index].model;
                 let fullest = (self.workers.iter().zip(&self.world.nodes))
@@ -289,7 +297,7 @@ impl Run<'_> {
                     .map(|(worker, _)| worker.promised as f64 / worker.room as f64)
                     .fold(0.0, f64::max);
                 if fullest <= most.get() {
-                    self.come(number, 0.0);
+                    self.come(number, ended.unwrap_or(0.0));
                 }
             }
         }

@@ -31,7 +31,7 @@ impl Run<'_> {
             let workload = session.workload as usize;
             self.measured.token(workload, self.now);
             if first {
-                self.backlog(workload);
+                self.backlog(workload, None);
             }
             if whole {
                 self.complete(row.session);
