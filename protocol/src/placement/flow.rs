@@ -131,7 +131,8 @@ impl Flow {
             Part::Compute { node: at } | Part::Network { node: at } => at == node,
             _ => false,
         };
-        self.loads.iter().filter(arrives).map(|load| load.rate).sum()
+        // Nothing sums up to minus zero.
+        self.loads.iter().filter(arrives).map(|load| load.rate).sum::<f64>() + 0.0
     }
 
     /// The flow as routes with what goes along each, the widest steps first; as few as make it up
