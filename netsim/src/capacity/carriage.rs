@@ -22,7 +22,9 @@ const QUEUE_BYTES_MIN: f64 = 262_144.0;
 #[derive(Debug)]
 pub(super) struct Carriage {
     fabric: Fabric,
-    connections: BTreeMap<(u32, u32), Option<ConnectionId>>,
+    /// From node to node, rows and prompts apart: rows overtake what is left of prompts, as they do
+    /// by their priority in the mesh.
+    connections: BTreeMap<(u32, u32, bool), Option<ConnectionId>>,
     quic: Quic,
     wake: Option<(Instant, Ticket)>,
     delivered: Vec<Delivered>,
@@ -44,9 +46,14 @@ impl Carriage {
         }
     }
 
-    fn connection(&mut self, world: &World, from: usize, to: usize) -> Option<ConnectionId> {
+    fn connection(
+        &mut self,
+        world: &World,
+        (from, to): (usize, usize),
+        prompt: bool,
+    ) -> Option<ConnectionId> {
         let number = |node: usize| u32::try_from(node).unwrap_or(u32::MAX);
-        let key = (number(from), number(to));
+        let key = (number(from), number(to), prompt);
         if let Some(connection) = self.connections.get(&key) {
             return *connection;
         }
@@ -139,10 +146,11 @@ impl Run<'_> {
             let home = usize::from(step.stage) == session.route.len();
             if home && step.prompt { 1 } else { step.positions }
         };
+        let prompt = steps.iter().any(|step| step.prompt && returned(step) > 1);
         let rows: u32 = steps.iter().map(returned).sum();
         let bytes = u64::from(rows) * hidden + MESSAGE_BYTES * steps.len() as u64;
         let flight = self.flight(to, steps);
-        let Some(connection) = self.carriage.connection(self.world, from, to) else {
+        let Some(connection) = self.carriage.connection(self.world, (from, to), prompt) else {
             self.lose(flight);
             return;
         };

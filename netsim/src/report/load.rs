@@ -7,6 +7,12 @@ use crate::capacity::Measured;
 /// Share of the requests that may wait at the end before a scenario counts as backlogged.
 const WAITING_SHARE: f64 = 0.02;
 
+/// Share of the requests that may be turned away before it counts as overloaded.
+const TURNED_AWAY_SHARE: f64 = 0.05;
+/// How many times as many requests inside as usual are too many, and how many more are chance.
+const PILED_UP: f64 = 2.0;
+const CHANCE: f64 = 10.0;
+
 /// Whether the consortium keeps up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -22,20 +28,17 @@ pub enum Load {
 impl Load {
     /// What runs say about it.
     pub(super) fn of(runs: &[Measured]) -> Self {
-        let sum = |value: fn(&Measured) -> u64| runs.iter().map(value).sum::<u64>() as f64;
-        let (requests, waiting) = (sum(|run| run.requests), sum(|run| run.waiting));
-        let turned_away =
-            sum(|run| run.institutions.iter().map(|institution| institution.turned_away).sum());
-        // Arrivals of the second half that are not answered in it pile up.
-        let late = |run: &Measured| {
-            let half = run.until_s / 2.0;
-            let waits = run.samples.iter().filter(|it| it.asked_s > half).map(|it| it.first_s);
-            let early = run.samples.iter().filter(|it| it.asked_s <= half).map(|it| it.first_s);
-            let mean = |values: Vec<f64>| crate::statistics::mean(&values);
-            mean(waits.collect()) > 3.0 * mean(early.collect())
-        };
-        let growing = runs.iter().filter(|run| late(run)).count() * 2 > runs.len();
-        if waiting > requests * WAITING_SHARE && (growing || turned_away > 0.0) {
+        let sum = |value: fn(&Measured) -> f64| runs.iter().map(value).sum::<f64>();
+        let requests = sum(|run| run.requests as f64);
+        let waiting = sum(|run| run.waiting as f64);
+        let turned_away = sum(|run| run.institutions.iter().map(|it| it.turned_away as f64).sum());
+        // Little: as many are inside as come within the time of one. Where more are, they pile up.
+        let inside = sum(|run| (run.waiting + run.running) as f64);
+        let usual = sum(|run| {
+            run.samples.iter().map(|it| it.ended_s - it.asked_s).sum::<f64>() / run.until_s
+        });
+        let piled_up = inside > PILED_UP * usual + CHANCE * runs.len() as f64;
+        if piled_up || turned_away > requests * TURNED_AWAY_SHARE {
             Self::Overloaded
         } else if waiting > requests * WAITING_SHARE || turned_away > 0.0 {
             Self::Backlogged
@@ -44,3 +47,6 @@ impl Load {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
