@@ -5,7 +5,7 @@
 //! together and is one event when it arrives, whoever's it is. So the number of events is that of
 //! passes and messages, not of tokens, and nothing is averaged.
 //!
-//! Start at [`simulate`]; [`Run`] holds everything, one module per kind of event.
+//! Start at [`simulate`]; a `Run` holds everything, one module per kind of event.
 
 mod admission;
 mod carriage;

@@ -145,7 +145,7 @@ pub fn quantile(comparisons: &[Comparison], share: f64) -> f64 {
 /// Runs `count` random cases with quinn's defaults both ways. The same seed gives the same cases.
 ///
 /// Where packets are lost, one run says little of the next: the mean counts, over as many runs as make
-/// up `effort` bytes of packets, within [`PACKET_RUNS`].
+/// up `effort` bytes of packets, within `PACKET_RUNS`.
 #[must_use]
 pub fn compare(seed: u64, count: usize, bytes_max: u64, effort: u64) -> Vec<Comparison> {
     let mut random = Random::new(seed, CASE_PURPOSE);
