@@ -74,3 +74,28 @@ fn what_does_not_fit_is_named_with_its_line() {
     let message = resolve(&SMALL.replacen(link, "", 1)).unwrap_err();
     assert!(message.contains("no link reaches site \"ghent\""), "{message}");
 }
+
+#[test]
+fn every_scenario_that_comes_along_holds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let data = crate::data::folder();
+    let (mut folders, mut count) = (vec![folder], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let file = ScenarioFile::load(&path).unwrap();
+            // Those that name tables hold only where the tables are.
+            let needs_data =
+                !file.scenario.helix.is_empty() || file.scenario.network.topology.is_some();
+            if !needs_data || data.is_some() {
+                World::resolve(&file, data.as_deref()).unwrap();
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 39, "{count} scenarios");
+}
