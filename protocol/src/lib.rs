@@ -30,6 +30,7 @@ pub mod sampler;
 pub mod session;
 pub mod signed;
 pub mod speculation;
+pub mod telemetry;
 pub mod tensor;
 pub mod time;
 pub mod wire;
