@@ -6,6 +6,7 @@ use comity_protocol::{
     receipt::Sampling,
     request::{Generate, Prompt},
 };
+use tempfile::TempDir;
 
 use crate::harness::Bench;
 
@@ -17,7 +18,7 @@ pub(crate) struct Ring {
     pub(crate) stages: u32,
     pub(crate) demo: Demo,
     pub(crate) client: Client,
-    _folder: tempfile::TempDir,
+    folder: TempDir,
 }
 
 /// What makes answers come sooner than the links and stages alone would. Nothing by default: benches
@@ -62,7 +63,7 @@ impl Ring {
         let client = Client::connect(home.client_address(), credentials.pinned(home.peer()))
             .await
             .expect("home answers");
-        Self { stages, demo, client, _folder: folder }
+        Self { stages, demo, client, folder }
     }
 
     /// A greedy request over all stages.
@@ -85,8 +86,10 @@ impl Ring {
         assert_eq!(verified.stages.len(), self.stages as usize, "as many stages as asked for");
     }
 
-    pub(crate) async fn stop(self) {
+    /// Stops all; the nodes' folders stay as long as what is returned.
+    pub(crate) async fn stop(self) -> TempDir {
         self.client.close().await;
         self.demo.shutdown().await;
+        self.folder
     }
 }

@@ -25,7 +25,7 @@ use comity_protocol::{
 };
 use serde_json::json;
 
-pub use check::Fault;
+pub use check::{Checked, Fault};
 pub use export::{Day, DayError, ExportArgs, Format, Regulation, document};
 pub use prove::{ProveError, Proved};
 pub use succeed::{SucceedArgs, SucceedCommandError};
@@ -232,9 +232,17 @@ fn object(record: &log::Record, said: &Record) -> serde_json::Value {
     })
 }
 
+/// Checks the whole log in the data folder `folder`: what holds, or the first thing that does not.
+///
+/// # Errors
+/// [`LogCommandError`] if the node's key or charter cannot be read.
+pub fn checked(folder: &Path) -> Result<Result<Checked, Fault>, LogCommandError> {
+    let (author, chain) = author(folder)?;
+    Ok(check::check(folder, author, &chain))
+}
+
 fn check(args: &Args) -> Result<Outcome, LogCommandError> {
-    let (author, chain) = author(&args.data)?;
-    let checked = match check::check(&args.data, author, &chain) {
+    let checked = match checked(&args.data)? {
         Ok(checked) => checked,
         Err(fault) => {
             let fault = with_causes(&fault);
@@ -258,7 +266,7 @@ fn check(args: &Args) -> Result<Outcome, LogCommandError> {
             "records_per_second": rate,
         }));
     } else {
-        let check::Checked { records, root, signed, witnessed, open, .. } = checked;
+        let Checked { records, root, signed, witnessed, open, .. } = checked;
         print(&format!(
             "{records} records hold ({rate:.0} a second), {open} requests open\nroot {root}\n\
              newest checkpoint of {signed} records, newest witnessed one of {witnessed}\n"

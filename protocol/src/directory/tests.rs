@@ -140,6 +140,22 @@ fn strangers_and_nodes_of_other_institutions_announce_nothing() {
     assert!(matches!(other, Err(AnnouncementError::Institution { .. })));
 }
 
+/// What it offered for its former institution is not offered for the new one.
+#[test]
+fn a_node_that_changes_hands_is_a_candidate_once_it_says_so() {
+    let mut directory = populated();
+    directory.insert_roster(NOW, &list(0, 2, &[])).unwrap();
+    directory.insert_roster(NOW, &list(1, 1, &[1])).unwrap();
+    let candidates = |directory: &Directory| -> BTreeSet<_> {
+        let candidates = directory.candidates(NOW, &MODEL, "cpu-1");
+        candidates.into_iter().map(|it| it.peer).collect()
+    };
+    assert!(directory.admits(NOW, &peer(1)));
+    assert_eq!(candidates(&directory), [peer(2)].into());
+    directory.insert_announcement(NOW, &claim(1, 1, 2)).unwrap();
+    assert_eq!(candidates(&directory), [peer(1), peer(2)].into());
+}
+
 #[test]
 fn candidates_are_live_offers_of_the_model_in_the_class() {
     let directory = populated();

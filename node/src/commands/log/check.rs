@@ -87,15 +87,19 @@ pub enum Fault {
 
 /// What was found to hold.
 #[derive(Debug)]
-pub(super) struct Checked {
-    pub(super) records: u64,
-    pub(super) root: Digest,
-    /// Records of the newest checkpoint, and of the newest witnessed one.
-    pub(super) signed: u64,
-    pub(super) witnessed: u64,
+pub struct Checked {
+    /// Records, all signed and in their place.
+    pub records: u64,
+    /// Root of the tree over them.
+    pub root: Digest,
+    /// Records of the newest checkpoint.
+    pub signed: u64,
+    /// Records of the newest witnessed one.
+    pub witnessed: u64,
     /// Requests that neither a receipt nor an abort record has ended.
-    pub(super) open: usize,
-    pub(super) seconds: f64,
+    pub open: usize,
+    /// How long it took.
+    pub seconds: f64,
 }
 
 /// Checks the log in `folder`, of this author.
