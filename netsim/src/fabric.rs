@@ -192,6 +192,36 @@ impl Fabric {
         self.survey(link);
     }
 
+    /// The links that messages of a connection take.
+    #[must_use]
+    pub fn path(&self, connection: ConnectionId) -> &[LinkId] {
+        &self.connections[connection.0 as usize].paths[0]
+    }
+
+    /// Nanoseconds that each of many messages of `bytes` takes whose links nobody else uses; `None`
+    /// where chance, losses, windows or flows have a say.
+    #[must_use]
+    pub fn idle_ns(&self, connection: ConnectionId, bytes: u64) -> Option<u64> {
+        let connection = &self.connections[connection.0 as usize];
+        let flows =
+            connection.paths[0].iter().any(|link| !self.links[link.0 as usize].flows.is_empty());
+        if flows { None } else { connection.idle_ns(datagram_bytes(bytes), &self.links) }
+    }
+
+    /// Nanoseconds that a message of `bytes` keeps a link busy.
+    #[must_use]
+    pub fn busy_ns(&self, link: LinkId, bytes: u64) -> u64 {
+        whole(datagram_bytes(bytes) as f64 * self.links[link.0 as usize].takes())
+    }
+
+    /// Counts `times` messages of `bytes` that nothing held up.
+    pub fn repeat(&mut self, connection: ConnectionId, bytes: u64, times: u64) {
+        let all = (datagram_bytes(bytes) * times) as f64;
+        for LinkId(link) in &self.connections[connection.0 as usize].paths[0] {
+            self.links[*link as usize].carry(all);
+        }
+    }
+
     /// What crossed a link so far.
     #[must_use]
     pub fn traffic(&self, link: LinkId) -> Traffic {
@@ -229,6 +259,11 @@ impl Fabric {
         let Some(active) = connection.active.as_mut().filter(|active| active.next == now) else {
             return;
         };
+        if active.flow.is_over() {
+            connection.rest(now);
+            self.leave(id);
+            return;
+        }
         let (allowance, bottleneck) =
             sharing::allowance(now, active, &connection.paths[0], &self.links);
         if active.bottleneck != bottleneck {
@@ -247,7 +282,7 @@ impl Fabric {
         active.next = now + active.flow.length;
         let passed = active.flow.advance(outside, sender, &mut self.done);
         self.links[bottleneck.0 as usize].queued += active.flow.queued() - before;
-        let (next, is_over) = (active.next, active.flow.is_over());
+        let next = active.next;
         for LinkId(link) in &connection.paths[0] {
             self.links[*link as usize].carry(passed);
         }
@@ -258,13 +293,9 @@ impl Fabric {
             self.arrival += 1;
             self.arrivals.push(Reverse((at, self.arrival, id, tag)));
         }
-        if is_over {
-            self.leave(id);
-        } else {
-            self.shed(bottleneck);
-            self.claim(id);
-            self.steps.push(Reverse((next, id)));
-        }
+        self.shed(bottleneck);
+        self.claim(id);
+        self.steps.push(Reverse((next, id)));
     }
 
     /// Drops what a queue does not hold: from whoever's byte in it is drawn.

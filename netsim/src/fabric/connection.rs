@@ -41,6 +41,8 @@ pub(super) struct Connection {
     /// When the last message arrives.
     arrived: Instant,
     recent: Recent,
+    /// The pace that follows from a window, and that window.
+    paced: (f64, Pace),
     /// Of the measured round trip, nanoseconds.
     deviation: f64,
 }
@@ -52,8 +54,10 @@ pub(super) struct Ways {
     pub delay: Duration,
     /// Greatest jitter there.
     pub jitter: u64,
-    /// Round trip of a packet, without queues.
+    /// Round trip of a packet, without queues; both in nanoseconds as well.
     pub round_trip: Duration,
+    pub delay_ns: u64,
+    pub round_trip_ns: u64,
     /// Lost share of packets there.
     pub loss: f64,
     /// Bytes of datagrams a second of the slowest link there.
@@ -117,6 +121,15 @@ impl Recent {
         present.last = present.last.max(end);
         present.bytes += bytes;
     }
+
+    /// Notes bytes of a flow that left evenly within `round` before `now`.
+    fn follow(&mut self, now: Instant, round: Duration, bytes: u64) {
+        let Self([before, present]) = self;
+        let first = Instant(now.0.saturating_sub(nanoseconds(round)));
+        // What was sent before the flow counts among its bytes.
+        *before = Burst::default();
+        *present = Burst { first, last: now, bytes };
+    }
 }
 
 impl Connection {
@@ -132,6 +145,7 @@ impl Connection {
             active: None,
             arrived: Instant(0),
             recent: Recent::default(),
+            paced: (f64::NAN, Pace::of(1.0, 1.0)),
             deviation: f64::NAN,
         }
     }
@@ -160,13 +174,16 @@ impl Connection {
             // Half of the first sample, less what the other samples of a handshake leave of it.
             self.deviation = nanoseconds(ways.round_trip) as f64 * 0.375;
         }
+        ways.delay_ns = nanoseconds(ways.delay);
+        ways.round_trip_ns = nanoseconds(ways.round_trip);
         self.ways = ways;
+        self.paced = (f64::NAN, Pace::of(self.window.bytes(), ways.round_trip.as_secs_f64()));
     }
 
     /// Whether a message of `bytes` (of datagrams) leaves at once, beside all others.
     pub(super) fn fits(&self, now: Instant, bytes: u64) -> bool {
         let limit = whole(self.window.bytes().min(self.flow_window));
-        let round_trip = nanoseconds(self.ways.round_trip);
+        let round_trip = self.ways.round_trip_ns;
         let flow = self.active.as_ref().map_or(0, |active| active.flow.under_way());
         let recent = self.recent.under_way(now, round_trip).map(|(bytes, _)| bytes);
         bytes <= SINGLE && recent[0] + recent[1] + flow + bytes <= limit
@@ -175,11 +192,20 @@ impl Connection {
     /// A flow that begins at `now`.
     pub(super) fn flow(&self, now: Instant) -> Flow {
         let Ways { round_trip, slowest, .. } = self.ways;
-        let mut flow = Flow::new(round_trip, slowest);
+        let mut flow = Flow::new(round_trip, slowest, &self.window);
         for (bytes, left) in self.recent.under_way(now, nanoseconds(round_trip)) {
             flow.precede(bytes, left);
         }
         flow
+    }
+
+    /// Ends its flow at `now`; what is not acknowledged stays under way.
+    pub(super) fn rest(&mut self, now: Instant) {
+        if let Some(active) = &self.active
+            && active.flow.under_way() > 0
+        {
+            self.recent.follow(now, active.flow.round(), active.flow.under_way());
+        }
     }
 
     /// When a message of `bytes` (of datagrams) that fits arrives.
@@ -195,8 +221,8 @@ impl Connection {
             takes = takes.max(lasts - packet.min(lasts));
         }
         at.0 += takes.max(self.pace(now, size));
-        self.recent.add(now, at, nanoseconds(self.ways.round_trip), bytes);
-        at.0 += nanoseconds(self.ways.delay);
+        self.recent.add(now, at, self.ways.round_trip_ns, bytes);
+        at.0 += self.ways.delay_ns;
         let packets = bytes.div_ceil(whole(DATAGRAM));
         at.0 += self.jitter(packets);
         if self.ways.loss > 0.0 {
@@ -204,6 +230,27 @@ impl Connection {
             self.sample(packets);
         }
         self.arrive(at)
+    }
+
+    /// How long messages of `bytes` (of datagrams) take one by one on links that are idle, nanoseconds;
+    /// `None` where that is not always the same.
+    pub(super) fn idle_ns(&self, bytes: u64, links: &[State]) -> Option<u64> {
+        let Ways { jitter, loss, is_cut, round_trip, .. } = self.ways;
+        let limit = whole(self.window.bytes().min(self.flow_window));
+        let pace = Pace::of(self.window.bytes(), round_trip.as_secs_f64());
+        let size = bytes as f64;
+        let held = bytes > SINGLE.min(limit) || size > pace.most;
+        if is_cut || jitter > 0 || loss > 0.0 || self.active.is_some() || held {
+            return None;
+        }
+        let (mut at, mut takes) = (0, 0);
+        for LinkId(id) in &self.paths[0] {
+            let each = links[*id as usize].takes();
+            let (packet, lasts) = (whole(size.min(DATAGRAM) * each), whole(size * each));
+            at += packet.min(lasts);
+            takes = takes.max(lasts - packet.min(lasts));
+        }
+        Some(at + takes + nanoseconds(self.ways.delay))
     }
 
     /// When something that comes at `at` may be read.
@@ -227,7 +274,11 @@ impl Connection {
 
     /// How long pacing holds back the end of `size` bytes, nanoseconds.
     fn pace(&mut self, now: Instant, size: f64) -> u64 {
-        let pace = Pace::of(self.window.bytes(), self.ways.round_trip.as_secs_f64());
+        if self.paced.0 != self.window.bytes() {
+            let window = self.window.bytes();
+            self.paced = (window, Pace::of(window, self.ways.round_trip.as_secs_f64()));
+        }
+        let pace = self.paced.1;
         let later = size - self.pacer.take(now, size, pace);
         if later <= 0.0 {
             return 0;

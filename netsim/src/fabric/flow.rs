@@ -19,6 +19,9 @@ use crate::{clock::Instant, random::Random};
 const STEPS: u32 = 8;
 /// The same once slow start is over.
 const SETTLED_STEPS: u32 = 2;
+/// Windows, in bytes that the slowest link carries in a round trip, that hold back nothing: pacing has
+/// made up for what the link does not carry.
+const AMPLE: f64 = 2.0;
 /// Message bytes in a full datagram of [`DATAGRAM`] bytes: less short header, tag and stream frame.
 const PAYLOAD: u64 = 1_415;
 /// Share of a flow-control window that is usable: the receiver opens it in eighths.
@@ -91,6 +94,8 @@ pub(super) struct Flow {
     until_loss: f64,
     /// Length of a step.
     pub(super) length: Duration,
+    /// Window beyond which the slowest link alone decides, bytes.
+    ample: f64,
     /// Whether flow control holds back what is to be sent.
     held: bool,
     /// Most under way in the last round trip and in this one.
@@ -99,11 +104,13 @@ pub(super) struct Flow {
 
 impl Flow {
     /// An empty flow over a path with `round_trip` (without queues), whose slowest link carries
-    /// `rate` bytes a second.
-    pub(super) fn new(round_trip: Duration, rate: f64) -> Self {
+    /// `rate` bytes a second, of a sender with this `window`.
+    pub(super) fn new(round_trip: Duration, rate: f64, window: &Window) -> Self {
         let seconds = round_trip.as_secs_f64();
         let packets = seconds * rate / (2.0 * DATAGRAM);
-        let steps = u32::try_from(whole(packets)).unwrap_or(STEPS).clamp(1, STEPS);
+        let ample = AMPLE * seconds * rate;
+        let most = if window.bytes() >= ample { SETTLED_STEPS } else { STEPS };
+        let steps = u32::try_from(whole(packets)).unwrap_or(most).clamp(1, most);
         let length = (round_trip / steps).max(Duration::from_micros(1));
         Self {
             messages: VecDeque::new(),
@@ -120,6 +127,7 @@ impl Flow {
             paced: 0.0,
             until_loss: -1.0,
             length,
+            ample,
             held: false,
             used: [0.0; 2],
         }
@@ -157,9 +165,18 @@ impl Flow {
         self.messages.is_empty()
     }
 
-    /// Whether nothing is under way either: acknowledgements widen the window until then.
+    /// Whether nothing will be heard that changes a window: all was delivered, and what is under way
+    /// was not lost. A window that is not used up is not widened.
     pub(super) fn is_over(&self) -> bool {
-        self.is_done() && self.under_way <= DUST
+        let is_lost = || self.passed[..self.steps as usize].iter().any(|[_, lost]| *lost > 0.0);
+        self.is_done()
+            && (self.under_way <= DUST
+                || self.unsent <= 0.0 && self.dropped.is_empty() && !is_lost())
+    }
+
+    /// How long it takes until what leaves now is acknowledged.
+    pub(super) fn round(&self) -> Duration {
+        self.length * self.steps
     }
 
     /// Bytes sent and not acknowledged.
@@ -211,7 +228,7 @@ impl Flow {
         let pace = Pace::of(window.bytes(), round_trip + delay);
         let room = (window.bytes().min(flow_window(quic)) - self.under_way).max(0.0);
         // Whole packets, unless a window may not even hold one.
-        let packets = if self.under_way < DATAGRAM { room } else { room - room % DATAGRAM };
+        let packets = if self.under_way < DATAGRAM { room } else { room - rest(room, DATAGRAM) };
         let wanted = self.unsent.min(packets);
         let saved = pacer.take(outside.now, wanted, pace);
         let sent = wanted.min(saved + pace.rate * seconds);
@@ -225,7 +242,7 @@ impl Flow {
             pace,
             allowance: outside.allowance,
         };
-        self.paced = if sent > saved { (self.paced + sent - saved) % pace.most } else { 0.0 };
+        self.paced = if sent > saved { rest(self.paced + sent - saved, pace.most) } else { 0.0 };
         self.unsent -= sent;
         self.under_way += sent;
         let held = flow_window(quic) - DATAGRAM;
@@ -245,7 +262,8 @@ impl Flow {
         self.step = (self.step + 1) % self.steps;
         if self.step == 0 {
             self.used = [self.used[1], 0.0];
-            let is_settled = !window.is_slow_start() || window.bytes() >= flow_window(quic);
+            let is_settled =
+                !window.is_slow_start() || window.bytes() >= flow_window(quic).min(self.ample);
             if is_settled {
                 self.coarsen();
             }
@@ -356,9 +374,14 @@ impl Timing {
         let Pace { rate, most } = self.pace;
         // Bursts as small as they get come alone; larger ones are woken early by acknowledgements.
         let alone = paced > DUST && most <= LEAST_BURST;
-        let rest = if alone { most - (self.paced + paced) % most } else { 0.0 };
+        let rest = if alone { most - rest(self.paced + paced, most) } else { 0.0 };
         ((paced + rest) / rate).max(bytes.max(0.0) / self.allowance.max(1.0))
     }
+}
+
+/// What is left of some bytes beside a whole number of `parts`.
+fn rest(bytes: f64, parts: f64) -> f64 {
+    (bytes - whole(bytes / parts) as f64 * parts).max(0.0)
 }
 
 /// Bytes until the next lost packet.
