@@ -20,8 +20,13 @@ impl Progress {
 
     /// One more is done, of so many that may come.
     pub(super) fn step(&self, most: u64) {
+        self.steps(1, most);
+    }
+
+    /// So many more are done, of so many that may come.
+    pub(super) fn steps(&self, more: u64, most: u64) {
         self.0.set_length(most);
-        self.0.inc(1);
+        self.0.inc(more);
     }
 
     /// So much of so much is done.

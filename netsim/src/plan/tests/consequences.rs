@@ -1,5 +1,7 @@
 //! What follows from a plan: losses, rules, purchases, balances.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use comity_protocol::{
     block::BlockRange,
     placement::{Evaluator, FleetError, Mask, Placement},
@@ -9,8 +11,9 @@ use super::{AMPLE, SETTINGS, fleet, node};
 use crate::plan::{
     buy::{BuyError, Offer, Purchase, Trials, rank},
     fairness::{Balance, balances, evenness, jain},
-    screen::{institutions, losses, nodes, price_of_rule},
+    screen::{institutions, losses, nodes, pairs, price_of_rule},
 };
+use crate::random::Random;
 
 fn placement(ranges: &[(u32, u32)]) -> Placement {
     Placement::new(ranges.iter().map(|&(start, end)| BlockRange::new(start, end).ok()).collect())
@@ -30,6 +33,43 @@ fn a_screen_says_what_is_left_without_each_node_and_institution() {
     let losses = losses(&fleet, &placed, &Mask::barring([2]), &nodes(&fleet)).unwrap();
     assert_eq!(losses[2].rate, 6.0);
     assert_eq!(losses[1].rate, 0.0);
+}
+
+#[test]
+fn pairs_of_groups_leave_what_a_flow_without_both_finds() {
+    let mut random = Random::new(3, 1);
+    for _ in 0..40 {
+        let rates = |random: &mut Random| 1.0 + random.unit() * 9.0;
+        let nodes: Vec<_> = (0..8).map(|owner| node(owner, &[rates(&mut random)])).collect();
+        let mut fleet = fleet(3, nodes);
+        for (from, to) in (0..8).flat_map(|from| (0..8).map(move |to| (from, to))) {
+            if from != to {
+                fleet.set_link(from, to, rates(&mut random)).unwrap();
+            }
+        }
+        let start = |random: &mut Random| u32::try_from(random.below(3)).unwrap();
+        let starts: Vec<u32> = (0..8).map(|_| start(&mut random)).collect();
+        let ranges: Vec<_> = starts.iter().map(|start| (*start, start + 1)).collect();
+        let (placed, groups) = (placement(&ranges), institutions(&fleet));
+        let heard = AtomicUsize::new(0);
+        let done = |pairs| _ = heard.fetch_add(pairs, Ordering::Relaxed);
+        let found = pairs(&fleet, &placed, &Mask::none(), &groups, &done).unwrap();
+        assert_eq!((found.len(), heard.into_inner()), (28, 28));
+        let left = |nodes: &[usize]| {
+            let mask = Mask::barring(nodes.iter().copied());
+            Evaluator::new().throughput(&fleet, &placed, &mask).unwrap()
+        };
+        let whole = left(&[]);
+        for pair in found {
+            let [one, other] = pair.groups;
+            let exact = left(&[one, other]);
+            assert!((pair.rate - exact).abs() < 1e-6, "{pair:?}: {exact}");
+            if whole > 0.0 {
+                let alone = left(&[one]).min(left(&[other]));
+                assert!((pair.beyond - (alone - exact) / whole).abs() < 1e-6, "{pair:?}");
+            }
+        }
+    }
 }
 
 #[test]
