@@ -295,18 +295,22 @@ fn nodes(world: &World, runs: &[Measured]) -> Vec<NodeRow> {
 
 fn lines(world: &World, runs: &[Measured]) -> Vec<LineRow> {
     let count = runs.len() as f64;
-    let mut rows: Vec<LineRow> = (0..runs[0].lines.len())
+    let mut used: Vec<(usize, f64, f64)> = (0..runs[0].lines.len())
         .map(|line| {
             let bytes: u64 = runs.iter().map(|run| run.lines[line].0).sum();
             let busy: f64 = runs.iter().map(|run| run.lines[line].1 / run.until_s).sum();
-            let megabytes = bytes as f64 / 1e6 / count;
-            LineRow { line: world.network.name(world, line), megabytes, busy: busy / count }
+            (line, bytes as f64 / 1e6 / count, busy / count)
         })
-        .filter(|row| row.megabytes > 0.0)
+        .filter(|(_, megabytes, _)| *megabytes > 0.0)
         .collect();
-    rows.sort_by(|one, other| other.busy.total_cmp(&one.busy));
-    rows.truncate(NAMED_MAX);
-    rows
+    used.sort_by(|one, other| other.2.total_cmp(&one.2));
+    used.truncate(NAMED_MAX);
+    let row = |(line, megabytes, busy)| LineRow {
+        line: world.network.name(world, line),
+        megabytes,
+        busy,
+    };
+    used.into_iter().map(row).collect()
 }
 
 fn institutions(world: &World, runs: &[Measured]) -> Vec<InstitutionRow> {

@@ -11,7 +11,8 @@ mod tables;
 mod words;
 
 use self::{
-    svg::escape,
+    plots::ROOM,
+    svg::{Plot, escape},
     words::{basis, bottleneck, figure, glossary, losses, verdict},
 };
 use super::{RuleCost, Summary, Sweep};
@@ -36,11 +37,29 @@ pub fn page(summary: &Summary, sweeps: &[Sweep], rules: &[RuleCost]) -> String {
         section("How sure this is", &format!("<p>{}</p>", basis(summary))),
         section("Words", &glossary()),
     ];
+    document(&name, &parts.concat())
+}
+
+/// A page of curves: of each what its first numbers are and its points, whose second numbers `label`
+/// names.
+#[must_use]
+pub fn curves(title: &str, label: &str, curves: &[(&str, &[(f64, f64)])]) -> String {
+    let curve = |(name, points): &(&str, &[(f64, f64)])| {
+        let most = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).fold(0.0, f64::max);
+        let (x, y) = ((0.0, most(|point| point.0)), (0.0, most(|point| point.1) * ROOM));
+        let mut plot = Plot::new(x, name, y, label);
+        plot.line(points, "");
+        figure_of(&plot.end(title), &escape(name))
+    };
+    let title = escape(title);
+    document(&title, &format!("<h1>{title}</h1>{}", curves.iter().map(curve).collect::<String>()))
+}
+
+fn document(title: &str, body: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{name}</title><style>\n{STYLE}</style></head><body>\n{}</body></html>\n",
-        parts.concat()
+         <title>{title}</title><style>\n{STYLE}</style></head><body>\n{body}</body></html>\n"
     )
 }
 

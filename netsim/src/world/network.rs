@@ -180,6 +180,12 @@ impl Network {
         Some(over.iter().fold(ends, |sum, line| sum + self.lines[*line as usize].delay_ns))
     }
 
+    /// Whether all nodes of a site are equally far from any other node.
+    #[must_use]
+    pub fn is_by_site(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
     /// Both directions of what joins two sites directly.
     #[must_use]
     pub fn between(&self, from: usize, to: usize) -> Option<Vec<usize>> {

@@ -9,7 +9,7 @@ use crate::report::{Percentiles, Summary, Sweep};
 /// Machines whose time is drawn.
 const NODES: usize = 6;
 /// Room above the highest point of a plot.
-const ROOM: f64 = 1.08;
+pub(super) const ROOM: f64 = 1.08;
 
 /// Times to the first and to a further token, as shares of the answers.
 pub(super) fn latencies(summary: &Summary) -> [String; 2] {
