@@ -3,25 +3,29 @@
 //!
 //! Steps travel as the mesh sends them: what left a stage together towards the same node travels
 //! together and is one event when it arrives, whoever's it is. So the number of events is that of
-//! passes and messages, not of tokens, and nothing is averaged.
+//! passes and messages, not of tokens, and nothing is averaged. Rounds that nothing disturbs are taken
+//! in one leap.
 //!
 //! Start at [`simulate`]; a `Run` holds everything, one module per kind of event.
 
 mod admission;
 mod carriage;
 mod decode;
+mod leap;
 mod measured;
+mod near;
 mod outage;
 mod pass;
 mod processors;
 mod routing;
 mod session;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 pub use self::measured::{InstitutionUse, Measured, NodeUse, PassRecord, SLICES, Sample, Series};
 use self::{
     carriage::Carriage,
+    leap::Leaps,
     outage::Outages,
     processors::Machine,
     routing::Router,
@@ -29,6 +33,7 @@ use self::{
 };
 use crate::{
     clock::Instant,
+    device::Pass,
     event::{Queue, Ticket},
     workload::Source,
     world::World,
@@ -67,6 +72,8 @@ enum Event {
     Network,
     /// An outage begins or ends.
     Outage(u32),
+    /// Rounds that nothing disturbed are over.
+    Leapt(u32),
     /// Home learns that a session lost a stage.
     Lost(u32, u32),
     /// Nodes announce what they have free.
@@ -84,10 +91,10 @@ struct Flight {
 #[derive(Debug, Default)]
 struct Worker {
     /// Decode steps that wait, and pieces of prompts.
-    decode: VecDeque<Step>,
+    decode: Vec<Step>,
     prompts: VecDeque<Step>,
     /// Rows that wait for home's own part.
-    rows: VecDeque<Step>,
+    rows: Vec<Step>,
     /// What runs now: steps with the positions of each, and whether it is home's own part.
     running: Vec<Step>,
     at_home: bool,
@@ -101,9 +108,12 @@ struct Worker {
     /// KV cache, in positions times blocks: room, and what is promised.
     room: u64,
     promised: u64,
-    /// Sessions it is a stage of.
+    /// Sessions it is a stage of, and sessions it is home of.
     sessions: u32,
-    /// Positions each institution had of its prompts, over its share.
+    asked: u32,
+    /// The leap that it is part of.
+    leap: Option<u32>,
+    /// Positions each institution had of its prompts, over its share; as far as any had some.
     had: Vec<u64>,
 }
 
@@ -117,6 +127,8 @@ struct Run<'a> {
     sources: Vec<Source>,
     /// Requests of each home that wait for room, in order.
     waiting: Vec<VecDeque<u32>>,
+    /// Homes where any wait.
+    waits: BTreeSet<usize>,
     sessions: Vec<Session>,
     free: Vec<u32>,
     workers: Vec<Worker>,
@@ -124,11 +136,16 @@ struct Run<'a> {
     router: Router,
     carriage: Carriage,
     outages: Outages,
+    leaps: Leaps,
     flights: Vec<Flight>,
     flights_free: Vec<u32>,
     measured: Measured,
     /// Requests that arrived.
     requests: u64,
+    /// Whether a session was ever lost: until then every step is current.
+    is_lossy: bool,
+    /// The passes of one node; kept for its memory.
+    parts: Vec<Pass>,
 }
 
 /// Simulates a world once.
@@ -157,7 +174,6 @@ impl<'a> Run<'a> {
             .zip(&world.workloads)
             .map(|(index, workload)| Source::new(workload, index, options.seed))
             .collect();
-        let institutions = world.institutions.len();
         let workers = world.nodes.iter().map(|node| {
             let room = node.room.unwrap_or_else(|| {
                 node.blocks.map_or(0, |blocks| {
@@ -165,7 +181,7 @@ impl<'a> Run<'a> {
                     device.kv_positions(blocks.len()).saturating_mul(u64::from(blocks.len()))
                 })
             });
-            Worker { slow: 1.0, room, had: vec![0; institutions], ..Worker::default() }
+            Worker { slow: 1.0, room, ..Worker::default() }
         });
         Self {
             world,
@@ -174,6 +190,7 @@ impl<'a> Run<'a> {
             queue: Queue::default(),
             sources,
             waiting: vec![VecDeque::new(); world.nodes.len()],
+            waits: BTreeSet::new(),
             sessions: Vec::new(),
             free: Vec::new(),
             workers: workers.collect(),
@@ -181,10 +198,13 @@ impl<'a> Run<'a> {
             router: Router::new(world, options.seed),
             carriage: Carriage::new(world, options.seed),
             outages: Outages::new(world, options.seed),
+            leaps: Leaps::default(),
             flights: Vec::new(),
             flights_free: Vec::new(),
             measured: Measured::new(world, &options),
             requests: 0,
+            is_lossy: false,
+            parts: Vec::new(),
         }
     }
 
@@ -207,6 +227,7 @@ impl<'a> Run<'a> {
             Event::Done(node) => self.done(node as usize),
             Event::Network => self.network(),
             Event::Outage(index) => self.outage(index as usize),
+            Event::Leapt(leap) => self.land_leap(leap),
             Event::Lost(session, epoch) => self.lost(session, epoch),
             Event::Announce => self.announce(),
         }
@@ -235,6 +256,7 @@ impl<'a> Run<'a> {
     /// Closes the books.
     fn finish(mut self, until: Instant) -> Measured {
         self.now = until;
+        self.disturb_all();
         for index in 0..self.workers.len() {
             if self.workers[index].busy {
                 let since = self.workers[index].since;

@@ -115,12 +115,15 @@ pub struct RunSection {
     pub runs_max: u32,
     /// More runs until the interval of the decode rate is narrower than this share of it.
     pub precision: Option<Share>,
+    /// Whether every pass and message is an event of its own, even where rounds of decode steps that
+    /// nothing disturbs could be taken in one leap.
+    pub exact: bool,
 }
 
 impl Default for RunSection {
     fn default() -> Self {
         let (duration_s, precision) = (Positive::new(600.0), None);
-        Self { warm_up_s: None, duration_s, runs: 5, runs_max: 20, precision }
+        Self { warm_up_s: None, duration_s, runs: 5, runs_max: 20, precision, exact: false }
     }
 }
 

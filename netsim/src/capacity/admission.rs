@@ -74,7 +74,8 @@ impl Run<'_> {
     fn request(&mut self, workload: u32) -> u32 {
         self.requests += 1;
         let length = self.sources[workload as usize].length();
-        self.keep(Session::new(workload, length, self.now))
+        let owner = &self.world.workloads[workload as usize];
+        self.keep(Session::new((workload, owner), length, self.now))
     }
 
     fn keep(&mut self, mut session: Session) -> u32 {
@@ -96,7 +97,7 @@ impl Run<'_> {
             session.asked = self.now;
         }
         session.state = State::Waiting;
-        let home = self.world.workloads[session.workload as usize].home;
+        let home = session.home as usize;
         if self.waiting[home].is_empty() && self.open(id) {
             return;
         }
@@ -107,13 +108,14 @@ impl Run<'_> {
             self.end(id, Ending::NoRoom);
         } else {
             self.waiting[home].push_back(id);
+            self.waits.insert(home);
         }
     }
 
     /// Opens a session if there is a route with room; ends it if there can be none.
     fn open(&mut self, id: u32) -> bool {
         let session = &self.sessions[id as usize];
-        let workload = &self.world.workloads[session.workload as usize];
+        let home = session.home as usize;
         let route = self.router.route(
             self.world,
             &self.workers,
@@ -128,12 +130,14 @@ impl Run<'_> {
                 return false;
             }
         };
+        self.disturb(home);
+        self.workers[home].asked += 1;
         for (node, blocks) in route.iter() {
+            self.disturb(*node as usize);
             let worker = &mut self.workers[*node as usize];
             worker.promised += self.sessions[id as usize].positions() * u64::from(blocks.len());
             worker.sessions += 1;
         }
-        let home = workload.home;
         let session = &mut self.sessions[id as usize];
         if session.kept > 0 && session.route != route {
             session.kept = 0;
@@ -158,7 +162,7 @@ impl Run<'_> {
             return;
         }
         let first = session.route[0].0 as usize;
-        let home = self.world.workloads[session.workload as usize].home;
+        let home = session.home as usize;
         let mut left = session.prompt + session.produced - session.kept.min(session.prompt);
         let whole = self.world.devices[self.world.nodes[first].device].prompts_max.is_some();
         let chunk = if whole { u32::MAX } else { CHUNK_POSITIONS };
@@ -167,16 +171,20 @@ impl Run<'_> {
         while left > 0 {
             let positions = left.min(chunk);
             left -= positions;
-            let step = Step {
+            let mut step = Step {
                 session: id,
                 epoch,
-                stage: 0,
                 positions,
                 left: positions,
                 piece: 0,
+                context: 0,
+                node: 0,
+                blocks: 0,
+                stage: 0,
                 prompt: true,
                 returns: left == 0,
             };
+            self.sessions[id as usize].place(&mut step);
             self.send_on(home, &mut vec![step]);
         }
     }
@@ -200,6 +208,8 @@ impl Run<'_> {
     pub(super) fn release(&mut self, id: u32) {
         let session = &self.sessions[id as usize];
         let positions = session.positions();
+        let home = &mut self.workers[session.home as usize];
+        home.asked = home.asked.saturating_sub(1);
         for (node, blocks) in Rc::clone(&session.route).iter() {
             let worker = &mut self.workers[*node as usize];
             let held = positions * u64::from(blocks.len());
@@ -217,12 +227,17 @@ impl Run<'_> {
 
     /// Lets in who waits, as far as there is room.
     pub(super) fn make_room(&mut self) {
-        for home in 0..self.waiting.len() {
+        let mut from = 0;
+        while let Some(&home) = self.waits.range(from..).next() {
+            from = home + 1;
             while let Some(&id) = self.waiting[home].front() {
                 if !self.open(id) && self.sessions[id as usize].state == State::Waiting {
                     break;
                 }
                 self.waiting[home].pop_front();
+            }
+            if self.waiting[home].is_empty() {
+                self.waits.remove(&home);
             }
         }
     }
@@ -246,7 +261,8 @@ impl Run<'_> {
         };
         let share = self.world.workloads[index].audit;
         if done && self.sources[index].audited(share) {
-            let mut again = Session::new(workload, (prompt + output, 0), self.now);
+            let owner = &self.world.workloads[index];
+            let mut again = Session::new((workload, owner), (prompt + output, 0), self.now);
             again.audit = true;
             let again = self.keep(again);
             self.ask(again);

@@ -1,7 +1,5 @@
 //! Steps between nodes: grouped by where they go, over the fabric. Not the fabric itself.
 
-use std::collections::BTreeMap;
-
 use super::{Event, Flight, Measured, Run, session::Step};
 use crate::{
     clock::Instant,
@@ -12,7 +10,7 @@ use crate::{
 };
 
 /// Bytes of a message beside its hidden states, and of each step in it.
-const MESSAGE_BYTES: u64 = 40;
+pub(super) const MESSAGE_BYTES: u64 = 40;
 /// Milliseconds that may wait before a line.
 const QUEUE_S: f64 = 0.05;
 /// Bytes of hidden states that fit even a short queue.
@@ -22,13 +20,25 @@ const QUEUE_BYTES_MIN: f64 = 262_144.0;
 #[derive(Debug)]
 pub(super) struct Carriage {
     fabric: Fabric,
-    /// From node to node, rows and prompts apart: rows overtake what is left of prompts, as they do
-    /// by their priority in the mesh.
-    connections: BTreeMap<(u32, u32, bool), Option<ConnectionId>>,
+    /// Of each node, the ways out of it that were taken.
+    ways: Vec<Vec<Way>>,
     quic: Quic,
     wake: Option<(Instant, Ticket)>,
     delivered: Vec<Delivered>,
     lines: usize,
+}
+
+/// How steps get from one node to another.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    to: u32,
+    /// Whether it is that of prompts, which is apart: rows overtake what is left of prompts, as they
+    /// do by their priority in the mesh.
+    prompt: bool,
+    /// Nothing if no lines lead there.
+    connection: Option<ConnectionId>,
+    /// Bytes of one position.
+    hidden_bytes: u64,
 }
 
 impl Carriage {
@@ -39,23 +49,19 @@ impl Carriage {
         Self {
             lines: links.len(),
             fabric: Fabric::new(&links, seed),
-            connections: BTreeMap::new(),
+            ways: vec![Vec::new(); world.nodes.len()],
             quic,
             wake: None,
             delivered: Vec::new(),
         }
     }
 
-    fn connection(
-        &mut self,
-        world: &World,
-        (from, to): (usize, usize),
-        prompt: bool,
-    ) -> Option<ConnectionId> {
+    /// The way from a node to another one.
+    fn way(&mut self, world: &World, (from, to): (usize, usize), prompt: bool) -> Way {
         let number = |node: usize| u32::try_from(node).unwrap_or(u32::MAX);
-        let key = (number(from), number(to), prompt);
-        if let Some(connection) = self.connections.get(&key) {
-            return *connection;
+        let known = self.ways[from].iter().find(|way| way.to == number(to) && way.prompt == prompt);
+        if let Some(way) = known {
+            return *way;
         }
         let ids = |lines: Vec<usize>| -> Vec<LinkId> {
             lines.into_iter().map(|line| LinkId(number(line))).collect()
@@ -64,8 +70,25 @@ impl Carriage {
         let back = world.network.way(to, from).map(ids);
         let connection =
             there.zip(back).map(|(there, back)| self.fabric.connect(&there, &back, self.quic));
-        self.connections.insert(key, connection);
-        connection
+        let model = &world.models[world.nodes[from].model];
+        let hidden_bytes = match world.nodes[from].stage && world.nodes[to].stage {
+            true => model.hidden_bytes,
+            false => model.home_bytes,
+        };
+        let way = Way { to: number(to), prompt, connection, hidden_bytes };
+        self.ways[from].push(way);
+        way
+    }
+
+    /// The connection for rows between two different nodes, and bytes of each.
+    pub(super) fn rows(
+        &mut self,
+        world: &World,
+        from: usize,
+        to: usize,
+    ) -> Option<(ConnectionId, u64)> {
+        let way = self.way(world, (from, to), false);
+        Some((way.connection?, way.hidden_bytes))
     }
 
     /// Nanoseconds of a small message on idle lines.
@@ -103,79 +126,70 @@ fn link(line: &Line) -> Link {
 }
 
 impl Run<'_> {
-    /// Sends steps on from a node, those with the same way together.
+    /// Sends steps on from a node to where each is placed, those to the same node together. Leaves
+    /// none.
     pub(super) fn send_on(&mut self, from: usize, steps: &mut Vec<Step>) {
-        while let Some(first) = steps.iter().find_map(|step| self.next_node(step)) {
-            let together: Vec<Step> =
-                steps.iter().filter(|step| self.next_node(step) == Some(first)).copied().collect();
-            steps.retain(|step| {
-                let next = self.next_node(step);
-                next.is_some() && next != Some(first)
-            });
-            self.carry(from, first, &together);
+        if self.is_lossy {
+            steps.retain(|step| self.is_current(step));
+        }
+        while let Some(first) = steps.first() {
+            let to = first.node;
+            if steps.iter().all(|step| step.node == to) {
+                self.carry(from, to as usize, steps);
+                break;
+            }
+            let (mut together, rest) = steps.drain(..).partition(|step| step.node == to);
+            *steps = rest;
+            self.carry(from, to as usize, &mut together);
         }
         steps.clear();
     }
 
-    /// Where a step goes next; nowhere if only rows return and it has none, or its session is over.
-    fn next_node(&self, step: &Step) -> Option<usize> {
-        if !self.is_current(step) {
-            return None;
-        }
-        let session = &self.sessions[step.session as usize];
-        match session.route.get(usize::from(step.stage)) {
-            Some((node, _)) => Some(*node as usize),
-            None if step.returns => Some(self.world.workloads[session.workload as usize].home),
-            None => None,
-        }
-    }
-
-    fn carry(&mut self, from: usize, to: usize, steps: &[Step]) {
+    /// Carries steps from a node to another; takes them.
+    fn carry(&mut self, from: usize, to: usize, steps: &mut Vec<Step>) {
         if from == to {
             self.receive(to, steps);
             return;
         }
-        let model = self.world.nodes[from].model;
-        let ends = |node: usize| !self.world.nodes[node].stage;
-        let hidden = match ends(from) || ends(to) {
-            true => self.world.models[model].home_bytes,
-            false => self.world.models[model].hidden_bytes,
-        };
-        let returned = |step: &Step| {
-            let session = &self.sessions[step.session as usize];
-            let home = usize::from(step.stage) == session.route.len();
-            if home && step.prompt { 1 } else { step.positions }
-        };
-        let prompt = steps.iter().any(|step| step.prompt && returned(step) > 1);
-        let rows: u32 = steps.iter().map(returned).sum();
-        let bytes = u64::from(rows) * hidden + MESSAGE_BYTES * steps.len() as u64;
+        let (mut prompt, mut rows) = (false, 0);
+        for step in steps.iter() {
+            let returned = if step.prompt && step.is_home() { 1 } else { step.positions };
+            prompt |= step.prompt && returned > 1;
+            rows += returned;
+        }
+        let way = self.carriage.way(self.world, (from, to), prompt);
+        let bytes = u64::from(rows) * way.hidden_bytes + MESSAGE_BYTES * steps.len() as u64;
         let flight = self.flight(to, steps);
-        let Some(connection) = self.carriage.connection(self.world, (from, to), prompt) else {
+        let Some(connection) = way.connection else {
             self.lose(flight);
             return;
         };
         match self.carriage.fabric.send(self.now, connection, bytes, u64::from(flight)) {
             Sent::Arrives(at) => {
+                self.disturb_lines(connection, Some(bytes));
                 self.queue.push(at, Event::Steps(flight));
             }
-            Sent::Flows => self.wake(),
+            Sent::Flows => {
+                self.disturb_lines(connection, None);
+                self.wake();
+            }
             Sent::Lost => self.lose(flight),
         }
     }
 
-    fn flight(&mut self, to: usize, steps: &[Step]) -> u32 {
+    pub(super) fn flight(&mut self, to: usize, steps: &mut Vec<Step>) -> u32 {
         let place = self.flights_free.pop().unwrap_or_else(|| {
             self.flights.push(Flight::default());
             u32::try_from(self.flights.len() - 1).expect("fewer than 2^32 messages under way")
         });
         let flight = &mut self.flights[place as usize];
         flight.to = u32::try_from(to).unwrap_or(u32::MAX);
-        flight.steps.clear();
-        flight.steps.extend_from_slice(steps);
+        std::mem::swap(&mut flight.steps, steps);
         place
     }
 
-    pub(super) fn recycle(&mut self, flight: u32, steps: Vec<Step>) {
+    pub(super) fn recycle(&mut self, flight: u32, mut steps: Vec<Step>) {
+        steps.clear();
         self.flights[flight as usize].steps = steps;
         self.flights_free.push(flight);
     }

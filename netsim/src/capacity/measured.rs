@@ -107,8 +107,6 @@ pub struct Measured {
     pub running: u64,
     slice_ns: u64,
     passes_max: usize,
-    /// Of each workload: its institution.
-    owners: Vec<usize>,
 }
 
 impl Measured {
@@ -135,7 +133,6 @@ impl Measured {
             running: 0,
             slice_ns: (until.0 / SLICES as u64).max(1),
             passes_max: options.passes_max,
-            owners: world.workloads.iter().map(|workload| workload.institution).collect(),
         }
     }
 
@@ -143,9 +140,10 @@ impl Measured {
         usize::try_from(at.0 / self.slice_ns).unwrap_or(SLICES).min(SLICES - 1)
     }
 
-    pub(super) fn token(&mut self, _workload: usize, at: Instant) {
+    /// Tokens came.
+    pub(super) fn tokens(&mut self, count: u32, at: Instant) {
         let slice = self.slice(at);
-        self.series.tokens[slice] += 1;
+        self.series.tokens[slice] += u64::from(count);
     }
 
     /// A node ran from one time to another.
@@ -180,16 +178,8 @@ impl Measured {
         });
     }
 
-    /// A node ran blocks for a client of an institution.
-    pub(super) fn given(
-        &mut self,
-        world: &World,
-        node: usize,
-        taker: usize,
-        positions: u32,
-        blocks: u32,
-    ) {
-        let giver = world.nodes[node].institution;
+    /// An institution ran blocks for a client of another one.
+    pub(super) fn given(&mut self, giver: usize, taker: usize, positions: u32, blocks: u32) {
         if let Some(sum) = self.given.get_mut(giver * self.institutions.len() + taker) {
             *sum += u64::from(positions) * u64::from(blocks);
         }
@@ -199,7 +189,7 @@ impl Measured {
         if session.audit {
             return;
         }
-        let taker = &mut self.institutions[self.owners[session.workload as usize]];
+        let taker = &mut self.institutions[session.institution as usize];
         match how {
             Ending::Refused => taker.refused += 1,
             Ending::NoRoom => taker.turned_away += 1,

@@ -26,11 +26,6 @@ impl Outages {
         let stream = |index| (Random::of(seed, OUTAGES, index as u64), false);
         Self { each: (0..world.outages.len()).map(stream).collect() }
     }
-
-    /// Whether anything can go wrong at all.
-    pub(super) const fn any(&self) -> bool {
-        !self.each.is_empty()
-    }
 }
 
 impl Run<'_> {
@@ -56,6 +51,7 @@ impl Run<'_> {
 
     /// An outage begins, or what it hit is mended.
     pub(super) fn outage(&mut self, index: usize) {
+        self.disturb_all();
         let begins = !self.outages.each[index].1;
         self.outages.each[index].1 = begins;
         let outage = self.world.outages[index].clone();
@@ -129,7 +125,7 @@ impl Run<'_> {
     fn lose_all(&mut self, node: usize) {
         for id in 0..self.sessions.len() {
             let session = &self.sessions[id];
-            let home = self.world.workloads[session.workload as usize].home;
+            let home = session.home as usize;
             let there = session.route.iter().any(|hop| hop.0 as usize == node) || home == node;
             if session.is_running() && there {
                 self.lose_session(u32::try_from(id).unwrap_or(u32::MAX));
@@ -139,6 +135,7 @@ impl Run<'_> {
 
     /// A session has lost a stage; home notices after a while.
     pub(super) fn lose_session(&mut self, id: u32) {
+        self.is_lossy = true;
         let session = &mut self.sessions[id as usize];
         session.losses += 1;
         // Steps on their way mean nothing any more.

@@ -19,17 +19,16 @@ impl Run<'_> {
             return;
         }
         for step in steps {
-            if !self.is_current(step) {
+            if self.is_lossy && !self.is_current(step) {
                 continue;
             }
-            let session = &self.sessions[step.session as usize];
             let worker = &mut self.workers[node];
-            if usize::from(step.stage) == session.route.len() {
-                worker.rows.push_back(*step);
+            if step.is_home() {
+                worker.rows.push(*step);
             } else if step.prompt {
                 worker.prompts.push_back(*step);
             } else {
-                worker.decode.push_back(*step);
+                worker.decode.push(*step);
             }
         }
         self.run_next(node);
@@ -37,19 +36,19 @@ impl Run<'_> {
 
     /// Starts what waits, if the node is idle.
     pub(super) fn run_next(&mut self, node: usize) {
-        if self.workers[node].busy || self.workers[node].down > 0 {
+        let worker = &mut self.workers[node];
+        let nothing =
+            worker.rows.is_empty() && worker.decode.is_empty() && worker.prompts.is_empty();
+        if worker.busy || nothing || worker.down > 0 {
             return;
         }
-        let mut running = std::mem::take(&mut self.workers[node].running);
+        let mut running = std::mem::take(&mut worker.running);
         running.clear();
         // Home's own part is short, and whole rings wait for it.
         self.take_rows(node, &mut running);
         let at_home = !running.is_empty();
         let ns = if at_home {
-            let device = self.world.devices.get(self.world.nodes[node].device);
-            device.map_or(0, |device| {
-                device.home_ns(u32::try_from(running.len()).unwrap_or(u32::MAX))
-            })
+            self.head_ns(node, u32::try_from(running.len()).unwrap_or(u32::MAX))
         } else {
             self.take_steps(node, &mut running);
             if running.is_empty() { 0 } else { self.pass_ns(node, &running) }
@@ -62,16 +61,26 @@ impl Run<'_> {
         }
         worker.busy = true;
         worker.since = self.now;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
-        let ns = (ns as f64 * worker.slow) as u64;
-        self.begin(node, ns);
+        self.begin(node, self.slowed(node, ns));
+    }
+
+    /// Nanoseconds of home's own part for so many rows.
+    pub(super) fn head_ns(&self, node: usize, rows: u32) -> u64 {
+        // A home without blocks may have no device.
+        let device = self.world.devices.get(self.world.nodes[node].device);
+        device.map_or(0, |device| device.home_ns(rows))
+    }
+
+    /// What something takes that takes so many nanoseconds as long as the node is not slow.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
+    pub(super) fn slowed(&self, node: usize, ns: u64) -> u64 {
+        (ns as f64 * self.workers[node].slow) as u64
     }
 
     fn take_rows(&mut self, node: usize, running: &mut Vec<Step>) {
-        while let Some(step) = self.workers[node].rows.pop_front() {
-            if self.is_current(&step) {
-                running.push(step);
-            }
+        running.append(&mut self.workers[node].rows);
+        if self.is_lossy {
+            running.retain(|step| self.is_current(step));
         }
     }
 
@@ -86,15 +95,14 @@ impl Run<'_> {
             (None, true) => (device.positions_max, 0),
             (None, false) => (device.positions_max, device.prompt_positions_min),
         };
-        let mut left = most - reserved;
-        while left > 0
-            && let Some(mut step) = worker.decode.pop_front()
-        {
-            step.piece = step.left;
-            left -= step.piece.min(left);
-            running.push(step);
+        // A decode step is one position.
+        let decode = worker.decode.len().min((most - reserved) as usize);
+        match decode == worker.decode.len() {
+            true => running.append(&mut worker.decode),
+            false => running.extend(worker.decode.drain(..decode)),
         }
-        left = left.saturating_add(reserved);
+        let decode = u32::try_from(decode).unwrap_or(u32::MAX);
+        let mut left = most - decode;
         let mut prompts = 0;
         while left > 0
             && prompts < device.prompts_max.unwrap_or(u32::MAX)
@@ -105,26 +113,28 @@ impl Run<'_> {
             step.piece = step.left.min(left);
             left -= step.piece;
             prompts += 1;
-            let institution = self.world.workloads
-                [self.sessions[step.session as usize].workload as usize]
-                .institution;
-            let share = self.world.institutions[institution].share;
-            worker.had[institution] +=
-                u64::from(step.piece) * u64::from(SHARE_MAX) / u64::from(share);
             let step = *step;
             // It waits in the pass; what is left of it comes back.
             worker.prompts.remove(place);
             running.push(step);
+            let institution = self.sessions[step.session as usize].institution as usize;
+            if worker.had.len() <= institution {
+                worker.had.resize(institution + 1, 0);
+            }
+            let share = self.world.institutions[institution].share;
+            worker.had[institution] +=
+                u64::from(step.piece) * u64::from(SHARE_MAX) / u64::from(share);
         }
     }
 
     fn drop_old(&mut self, node: usize) {
+        if !self.is_lossy {
+            return;
+        }
         let mut decode = std::mem::take(&mut self.workers[node].decode);
         let mut prompts = std::mem::take(&mut self.workers[node].prompts);
-        if self.outages.any() {
-            decode.retain(|step| self.is_current(step));
-            prompts.retain(|step| self.is_current(step));
-        }
+        decode.retain(|step| self.is_current(step));
+        prompts.retain(|step| self.is_current(step));
         self.workers[node].decode = decode;
         self.workers[node].prompts = prompts;
     }
@@ -136,44 +146,52 @@ impl Run<'_> {
             return (!worker.prompts.is_empty()).then_some(0);
         }
         let of = |step: &Step| {
-            let workload = self.sessions[step.session as usize].workload as usize;
-            worker.had[self.world.workloads[workload].institution]
+            let institution = self.sessions[step.session as usize].institution as usize;
+            worker.had.get(institution).copied().unwrap_or(0)
         };
         let all = worker.prompts.iter().enumerate();
         all.min_by_key(|(place, step)| (of(step), step.left == step.positions, *place))
             .map(|(place, _)| place)
     }
 
-    fn pass_ns(&self, node: usize, running: &[Step]) -> u64 {
+    fn pass_ns(&mut self, node: usize, running: &[Step]) -> u64 {
         let place = &self.world.nodes[node];
         let bytes = self.world.models[place.model].hidden_bytes;
         // Sessions may run different parts of what the node holds; each part is a pass of its own.
-        let mut parts: Vec<Pass> = Vec::new();
+        let mut parts = std::mem::take(&mut self.parts);
+        parts.clear();
+        let mut at = 0;
         for step in running {
-            let session = &self.sessions[step.session as usize];
-            let blocks = session.route[usize::from(step.stage)].1.len();
-            let part = match parts.iter_mut().find(|part| part.blocks == blocks) {
-                Some(part) => part,
-                None => {
+            let blocks = u32::from(step.blocks);
+            if parts.get(at).is_none_or(|part: &Pass| part.blocks != blocks) {
+                let found = parts.iter().position(|part| part.blocks == blocks);
+                at = found.unwrap_or(parts.len());
+                if found.is_none() {
                     parts.push(Pass { blocks, ..Pass::default() });
-                    parts.last_mut().expect("one was just added")
                 }
-            };
+            }
+            let part = &mut parts[at];
             part.bytes += u64::from(step.piece) * bytes;
             if step.prompt {
                 part.prompt += step.piece;
             } else {
                 part.decode += step.piece;
-                part.context += session.context;
+                part.context += u64::from(step.context);
             }
         }
         let device = &self.world.devices[place.device];
-        parts.iter().map(|part| device.pass_ns(part)).sum()
+        let ns = parts.iter().map(|part| device.pass_ns(part)).sum();
+        self.parts = parts;
+        ns
     }
 
     /// A node is done with what it runs.
     pub(super) fn done(&mut self, node: usize) {
         self.ended_on_machine(node);
+        self.ended(node);
+    }
+
+    fn ended(&mut self, node: usize) {
         let worker = &mut self.workers[node];
         worker.busy = false;
         worker.done = None;
@@ -181,12 +199,13 @@ impl Run<'_> {
         let mut running = std::mem::take(&mut worker.running);
         self.measured.busy(node, since, self.now);
         if at_home {
-            self.tokens(node, &running);
+            self.tokens(&mut running);
+            self.leap(node, &mut running);
         } else {
             self.measured.passed(node, since, self.now, &running);
             self.passed(node, &mut running);
         }
-        running.clear();
+        self.send_on(node, &mut running);
         if self.workers[node].running.capacity() == 0 {
             self.workers[node].running = running;
         }
@@ -195,33 +214,33 @@ impl Run<'_> {
 
     /// Steps that are complete at this stage go on; pieces of prompts wait for the rest.
     fn passed(&mut self, node: usize, running: &mut Vec<Step>) {
+        let giver = self.world.nodes[node].institution;
         let mut unfinished = 0;
         running.retain_mut(|step| {
             let session = &self.sessions[step.session as usize];
-            if session.epoch != step.epoch || !session.is_running() {
+            if self.is_lossy && (session.epoch != step.epoch || !session.is_running()) {
                 return false;
             }
-            let blocks = session.route[usize::from(step.stage)].1.len();
-            let workload = &self.world.workloads[session.workload as usize];
-            self.measured.given(self.world, node, workload.institution, step.piece, blocks);
+            let taker = session.institution as usize;
+            self.measured.given(giver, taker, step.piece, u32::from(step.blocks));
             step.left -= step.piece;
             if step.left == 0 {
-                return true;
+                step.left = step.positions;
+                step.stage += 1;
+                return session.place(step);
             }
             self.workers[node].prompts.insert(unfinished, *step);
             unfinished += 1;
             false
         });
-        for step in running.iter_mut() {
-            step.stage += 1;
-            step.left = step.positions;
-        }
-        self.send_on(node, running);
     }
 
     /// Schedules the end of what a node has begun.
     fn begin(&mut self, node: usize, ns: u64) {
-        if self.world.nodes[node].machine.is_some() {
+        if ns == 0 && self.workers[node].at_home {
+            // A head that takes no time needs no event.
+            self.ended(node);
+        } else if self.world.nodes[node].machine.is_some() {
             self.begin_on_machine(node, ns);
         } else {
             let at = crate::clock::Instant(self.now.0.saturating_add(ns));

@@ -3,22 +3,20 @@
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use comity_protocol::{
-    block::BlockRange,
     directory::Candidate,
     placement::FlowStage,
-    policy::Access,
     route::{self, RouteError, RouteRequest},
 };
 
-use super::{Run, Worker, session::Hop};
+use super::{
+    Run, Worker,
+    near::{nearest, neighbours},
+    session::Hop,
+};
 use crate::{device::Pass, random::Random, scenario::RouterKind, world::World};
 
 /// Seconds between two announcements of a node.
 const ANNOUNCE_S: f64 = 30.0;
-/// How often each block is held by the nodes nearest to a home before the rest is left out.
-const COPIES: usize = 4;
-/// Most nodes a home chooses among.
-const NEAREST_MAX: usize = 64;
 /// Random stream of choices among equals.
 const CHOICES: u64 = 0x524f_5501;
 
@@ -40,6 +38,8 @@ pub(super) struct Router {
     fixed: Vec<Vec<Fixed>>,
     /// Nodes a home chooses among, nearest first, by home, model and policy.
     near: BTreeMap<(usize, usize, usize), Rc<[u32]>>,
+    /// Nodes of each model, those together that are equally far.
+    neighbours: Vec<Vec<Vec<u32>>>,
     /// What was announced last: sessions and free positions.
     announced: Vec<(u32, u64)>,
     /// The mesh's choice since the last announcement.
@@ -73,6 +73,7 @@ impl Router {
             random: Random::new(seed, CHOICES),
             fixed: (0..world.workloads.len()).map(fixed).collect(),
             near: BTreeMap::new(),
+            neighbours: neighbours(world),
             announced: Vec::new(),
             chosen: BTreeMap::new(),
             block_ns: block_ns.collect(),
@@ -248,7 +249,7 @@ impl Router {
         if let Some(near) = self.near.get(&key) {
             return Rc::clone(near);
         }
-        let near = nearest(world, workload);
+        let near = nearest(world, &self.neighbours[asked.model], workload);
         self.near.insert(key, Rc::clone(&near));
         near
     }
@@ -256,47 +257,6 @@ impl Router {
     pub(super) fn forget(&mut self) {
         self.chosen.clear();
     }
-}
-
-/// Nodes that may run some of their blocks for a workload, by their distance from its home.
-fn nearest(world: &World, workload: usize) -> Rc<[u32]> {
-    let asked = &world.workloads[workload];
-    let (home, policy) = (&world.nodes[asked.home], &world.policies[asked.policy]);
-    let block_count = world.models[asked.model].block_count;
-    let mut all: Vec<(u64, u32, BlockRange)> = (0u32..)
-        .zip(&world.nodes)
-        .filter(|(_, node)| node.model == asked.model)
-        .filter_map(|(index, node)| {
-            let blocks = node.blocks?;
-            let access = Access::Blocks { blocks, block_count };
-            let permits = |access| {
-                let denials =
-                    policy.denials(&node.member.subject(), &home.member.institution, access);
-                denials.is_empty()
-            };
-            let some = permits(access)
-                || (blocks.start()..blocks.end()).any(|block| {
-                    BlockRange::new(block, block + 1)
-                        .is_ok_and(|blocks| permits(Access::Blocks { blocks, block_count }))
-                });
-            let delay = world.network.delay_ns(asked.home, index as usize)?;
-            some.then_some((delay, index, blocks))
-        })
-        .collect();
-    all.sort_unstable_by_key(|(delay, index, _)| (*delay, *index));
-    let mut copies = vec![0; block_count as usize];
-    let mut near = Vec::new();
-    for (_, index, blocks) in all {
-        if near.len() >= NEAREST_MAX && copies.iter().all(|copies| *copies >= 1) {
-            break;
-        }
-        let held = blocks.start() as usize..blocks.end() as usize;
-        if copies[held.clone()].iter().any(|copies| *copies < COPIES * 4) {
-            copies[held].iter_mut().for_each(|copies| *copies += 1);
-            near.push(index);
-        }
-    }
-    near.into()
 }
 
 /// The routes of the largest flow, with what goes along each; none if there is no flow.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use comity_protocol::block::BlockRange;
 
-use crate::clock::Instant;
+use crate::{clock::Instant, world::Workload};
 
 /// A stage of a route: which node, which blocks.
 pub(super) type Hop = (u32, BlockRange);
@@ -15,14 +15,19 @@ pub(super) struct Step {
     pub(super) session: u32,
     /// Of an earlier epoch: the session has another route since, or none.
     pub(super) epoch: u32,
-    /// Stage from 0; the number of stages stands for home.
-    pub(super) stage: u16,
     /// Positions of the step.
     pub(super) positions: u32,
     /// Of them, not run yet at this stage.
     pub(super) left: u32,
     /// Positions of it in the pass that runs.
     pub(super) piece: u32,
+    /// Positions that a decode step looks back at.
+    pub(super) context: u32,
+    /// The node that runs it or will, and blocks of it there; none at home.
+    pub(super) node: u32,
+    pub(super) blocks: u16,
+    /// Stage from 0; the number of stages stands for home.
+    pub(super) stage: u16,
     /// Whether it is of a prompt, and whether a row of it returns to home.
     pub(super) prompt: bool,
     pub(super) returns: bool,
@@ -47,6 +52,9 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) workload: u32,
+    /// Node that took its prompt, and whose client asked.
+    pub(super) home: u32,
+    pub(super) institution: u32,
     pub(super) state: State,
     pub(super) epoch: u32,
     pub(super) route: Rc<[Hop]>,
@@ -69,10 +77,23 @@ pub(super) struct Session {
     pub(super) losses: u32,
 }
 
+impl Step {
+    /// Whether it is on its way to home, or there.
+    pub(super) const fn is_home(&self) -> bool {
+        self.blocks == 0
+    }
+}
+
 impl Session {
-    pub(super) fn new(workload: u32, (prompt, output): (u32, u32), asked: Instant) -> Self {
+    pub(super) fn new(
+        (workload, owner): (u32, &Workload),
+        (prompt, output): (u32, u32),
+        asked: Instant,
+    ) -> Self {
         Self {
             workload,
+            home: u32::try_from(owner.home).unwrap_or(u32::MAX),
+            institution: u32::try_from(owner.institution).unwrap_or(u32::MAX),
             state: State::Waiting,
             epoch: 0,
             route: Rc::from([]),
@@ -91,6 +112,21 @@ impl Session {
 
     pub(super) const fn is_running(&self) -> bool {
         matches!(self.state, State::Prompt | State::Decode)
+    }
+
+    /// Puts a step at the stage it has come to; `false` if it goes nowhere any more.
+    pub(super) fn place(&self, step: &mut Step) -> bool {
+        match self.route.get(usize::from(step.stage)) {
+            Some((node, blocks)) => {
+                step.node = *node;
+                step.blocks = u16::try_from(blocks.len()).unwrap_or(u16::MAX);
+                true
+            }
+            None => {
+                (step.node, step.blocks) = (self.home, 0);
+                step.returns
+            }
+        }
     }
 
     /// Positions every stage keeps room for.

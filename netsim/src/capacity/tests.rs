@@ -1,6 +1,7 @@
 //! Small worlds whose figures are known.
 
 mod laws;
+mod leaps;
 
 use std::path::Path;
 

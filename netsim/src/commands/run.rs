@@ -54,6 +54,10 @@ pub struct Common {
     /// Another number of runs.
     #[arg(long, value_name = "N")]
     pub runs: Option<u32>,
+    /// Simulate every pass and message, also where nothing can happen in between: slower, to check
+    /// what is usually printed.
+    #[arg(long)]
+    pub exact: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -121,6 +125,7 @@ impl Common {
         let mut world = World::resolve(&file, self.data.as_deref())?;
         world.seed = self.seed.unwrap_or(world.seed);
         world.run.runs = self.runs.unwrap_or(world.run.runs);
+        world.run.exact |= self.exact;
         Ok(world)
     }
 }

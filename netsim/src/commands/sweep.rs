@@ -188,6 +188,7 @@ fn point(
     let file = ScenarioFile::parse(&args.scenario, text)?;
     let mut world = World::resolve(&file, args.common.data.as_deref())?;
     world.seed = args.common.seed.unwrap_or(world.seed);
+    world.run.exact |= args.common.exact;
     let runs = args.common.runs.unwrap_or(world.run.runs);
     Ok(Point::of(&world, values, runs))
 }
