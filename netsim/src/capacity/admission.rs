@@ -168,6 +168,8 @@ impl Run<'_> {
         let chunk = if whole { u32::MAX } else { CHUNK_POSITIONS };
         // All but the last page may be kept, so that there is always something to run.
         left = left.max(1);
+        // Once the last piece is through, caches hold all of it.
+        self.sessions[id as usize].context = u64::from(session.kept) + u64::from(left);
         while left > 0 {
             let positions = left.min(chunk);
             left -= positions;

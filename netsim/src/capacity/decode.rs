@@ -25,7 +25,9 @@ impl Run<'_> {
             return None;
         }
         let session = &mut self.sessions[row.session as usize];
-        session.context += u64::from(row.positions);
+        if !row.prompt {
+            session.context += u64::from(row.positions);
+        }
         let first = session.state == State::Prompt;
         session.state = State::Decode;
         if session.output == 0 {

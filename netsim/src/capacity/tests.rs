@@ -35,6 +35,21 @@ fn one_request_takes_what_its_parts_take() {
 }
 
 #[test]
+fn a_token_looks_back_at_the_whole_prompt_and_what_came_since() {
+    let text = SMALL
+        .replace("poisson = { per_s = 2.0 }", "closed = { users = 1 }")
+        .replace("prompt = { fixed = 32 }", "prompt = { fixed = 1000 }")
+        .replace("prompt_us = 30", "prompt_us = 30\ncontext_ns = 500")
+        .replace("round_trip_ms = 8\nrate_mbit = 1000", "round_trip_ms = 8\nrate_mbit = 100000");
+    let measured = simulate(&world(&text), options(60.0));
+    // 15 further tokens, which look back at 1000, 1001, ... 1014 positions.
+    let stage = 100.0 + 4.0 * (400.0 + 10.0 + 0.5 * 1_007.0);
+    let token = (2.0 * stage + 8_000.0) / 1e6;
+    let sample = measured.samples[0];
+    assert!((sample.token_s / token - 1.0).abs() < 2e-3, "{} for {token}", sample.token_s);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run_and_another_one_another() {
     let world = world(SMALL);
     let run = |seed| simulate(&world, Options { seed, ..options(200.0) });
