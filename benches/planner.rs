@@ -1,9 +1,11 @@
-//! What a search for placements finds and takes, and how fast losses are screened. Not how the mesh
-//! then performs.
+//! What a search for placements finds and takes, how fast losses are screened, and how long a
+//! simulation takes. Not how the mesh then performs.
 //!
 //! The clusters are the published ones of Helix; without the public data only the screen is timed.
 
 mod harness;
+#[path = "planner/scale.rs"]
+mod scale;
 
 use std::{path::Path, time::Instant};
 
@@ -39,6 +41,7 @@ fn main() {
         return;
     }
     screens();
+    scale::report();
     match data::folder() {
         Some(folder) => CLUSTERS.iter().for_each(|cluster| search(&folder.join("helix"), *cluster)),
         None => say("no public data (COMITY_DATA names its folder): no search is measured"),
