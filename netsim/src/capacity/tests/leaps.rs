@@ -63,8 +63,9 @@ fn both(mut world: World, seed: u64, until_s: f64) -> [Measured; 2] {
     })
 }
 
-/// The greatest relative difference of what answers took, and the share of answers beyond `bound`.
-fn apart(runs: &[Measured; 2], bound: f64) -> (f64, f64) {
+/// How far two ways of one run are apart in their answers' times to the first and to a further token:
+/// of each answer the greater relative difference, and the differences of the means.
+fn apart(runs: &[Measured; 2]) -> (Vec<f64>, [f64; 2]) {
     let sorted = |run: &Measured| {
         let mut samples = run.samples.clone();
         samples.sort_by(|one, other| {
@@ -75,43 +76,51 @@ fn apart(runs: &[Measured; 2], bound: f64) -> (f64, f64) {
     let [exact, fast] = [sorted(&runs[0]), sorted(&runs[1])];
     assert_eq!(exact.len(), fast.len(), "as many answers");
     let off = |one: f64, other: f64| if one.is_nan() { 0.0 } else { (other / one - 1.0).abs() };
+    let mut sums = [[0.0; 2]; 2];
     let all = exact.iter().zip(&fast).map(|(one, other)| {
-        assert_eq!(
-            (one.asked_s, one.prompt, one.output),
-            (other.asked_s, other.prompt, other.output)
-        );
+        let asked = |it: &Sample| (it.asked_s, it.prompt, it.output);
+        assert_eq!(asked(one), asked(other));
+        for (sum, it) in sums.iter_mut().zip([one, other]) {
+            sum[0] += it.first_s;
+            sum[1] += if it.token_s.is_nan() { 0.0 } else { it.token_s };
+        }
         off(one.first_s, other.first_s).max(off(one.token_s, other.token_s))
     });
     let all: Vec<f64> = all.collect();
-    let beyond = all.iter().filter(|off| **off > bound).count();
-    (all.iter().copied().fold(0.0, f64::max), beyond as f64 / all.len().max(1) as f64)
+    (all, [0, 1].map(|time| off(sums[0][time], sums[1][time])))
 }
 
 #[test]
 fn leaps_and_single_events_agree_where_few_sessions_meet() {
     let mut random = Random::new(8, 1);
-    let (mut leapt, mut all) = (0, 0);
+    let (mut leapt, mut events) = (0, 0);
+    let mut answers = Vec::new();
     for seed in 0..20 {
         let per_s = between(&mut random, 0.01, 0.3);
         let runs = both(drawn(&mut random, per_s, ""), seed, 400.0);
-        // A step that comes a microsecond earlier may catch a pass that it would have missed.
-        let (most, beyond) = apart(&runs, 5e-3);
-        assert!(most <= 0.2, "seed {seed}: an answer is {most} off");
-        assert!(beyond <= 0.02, "seed {seed}: {beyond} of the answers are off");
-        for (one, other) in runs[0].nodes.iter().zip(&runs[1].nodes) {
-            assert!((one.busy_s - other.busy_s).abs() <= 1e-4 * one.busy_s + 1e-6, "seed {seed}");
-        }
-        for (one, other) in runs[0].lines.iter().zip(&runs[1].lines) {
-            assert!(one.0.abs_diff(other.0) <= 1 + one.0 / 1_000, "seed {seed}: {one:?} {other:?}");
-        }
-        all += runs[0].events;
+        let (each, means) = apart(&runs);
+        assert!(means.iter().all(|off| *off <= 5e-3), "seed {seed}: means are {means:?} off");
+        answers.extend(each);
+        // Passes that two sessions share in one way and not in the other take longer in all.
+        let close = |value: fn(&Measured) -> f64| {
+            let [exact, fast] = [0, 1].map(|way| value(&runs[way]));
+            assert!((fast - exact).abs() <= 0.01 * exact, "seed {seed}: {fast} for {exact}");
+        };
+        close(|run| run.nodes.iter().map(|node| node.busy_s).sum());
+        close(|run| run.lines.iter().map(|line| line.0 as f64).sum());
+        close(|run| run.lines.iter().map(|line| line.1).sum());
+        close(|run| run.given.iter().sum::<u64>() as f64);
+        close(|run| run.series.tokens.iter().sum::<u64>() as f64);
+        events += runs[0].events;
         leapt += runs[1].events;
-        let given = |run: &Measured| run.given.iter().sum::<u64>();
-        assert!(given(&runs[0]).abs_diff(given(&runs[1])) <= given(&runs[0]) / 1_000);
-        let tokens = |run: &Measured| run.series.tokens.iter().sum::<u64>();
-        assert!(tokens(&runs[0]).abs_diff(tokens(&runs[1])) <= 2, "seed {seed}");
     }
-    assert!(leapt * 10 < all * 9, "{leapt} events in place of {all} are no gain");
+    // A step that comes a microsecond earlier may catch a pass that it would have missed.
+    answers.sort_by(f64::total_cmp);
+    let at = |share| crate::statistics::percentile(&answers, share);
+    let shown = [0.5, 0.9, 0.98, 1.0].map(at);
+    let most = [1e-4, 5e-3, 0.05, 0.5];
+    assert!(shown.iter().zip(&most).all(|(off, most)| off <= most), "{shown:?} off");
+    assert!(leapt * 10 < events * 9, "{leapt} events in place of {events} are no gain");
 }
 
 #[test]
