@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Event, Flight, Measured, Run, session::Step};
+use super::{Event, Flight, Measured, Run, processors::Of, session::Step};
 use crate::{
     clock::Instant,
     event::Ticket,
@@ -13,10 +13,8 @@ use crate::{
 
 /// Bytes of a message beside its hidden states, and of each step in it.
 const MESSAGE_BYTES: u64 = 40;
-/// Milliseconds that may wait before a line.
+/// Seconds that may wait before a line, as before a link of the relay.
 const QUEUE_S: f64 = 0.05;
-/// Bytes of hidden states that fit even a short queue.
-const QUEUE_BYTES_MIN: f64 = 262_144.0;
 
 /// The network of a run.
 #[derive(Debug)]
@@ -75,7 +73,9 @@ impl Carriage {
         let slowest = slowest.fold(f64::INFINITY, f64::min);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
         let sending = (bytes as f64 * 8.0 / slowest * 1e9) as u64;
-        world.network.delay_ns(from, to).unwrap_or(0) + sending
+        let (hop, step) = world.network.software;
+        let software = if from == to { 0 } else { hop + step };
+        world.network.delay_ns(from, to).unwrap_or(0) + sending + software
     }
 
     pub(super) fn fabric(&mut self) -> &mut Fabric {
@@ -98,7 +98,7 @@ fn link(line: &Line) -> Link {
         delay: std::time::Duration::from_nanos(line.delay_ns),
         jitter: std::time::Duration::from_nanos(line.jitter_ns),
         loss: (line.loss * f64::from(MILLION)) as u32,
-        queue: (line.rate / 8.0 * QUEUE_S).max(QUEUE_BYTES_MIN) as u64,
+        queue: (line.rate / 8.0 * QUEUE_S) as u64,
     }
 }
 
@@ -112,9 +112,32 @@ impl Run<'_> {
                 let next = self.next_node(step);
                 next.is_some() && next != Some(first)
             });
-            self.carry(from, first, &together);
+            if self.world.network.software.1 == 0 || first == from {
+                self.carry(from, first, &together);
+            } else {
+                let to = u32::try_from(first).unwrap_or(u32::MAX);
+                let worker = &mut self.workers[from];
+                worker.outbox.extend(together.into_iter().map(|step| (to, step)));
+                if worker.sent.is_none() {
+                    self.begin(Of::Sending(from), self.world.network.software.1);
+                }
+            }
         }
         steps.clear();
+    }
+
+    /// A node has sent the first step of its outbox, and begins with the next.
+    pub(super) fn sent(&mut self, from: usize) {
+        self.workers[from].sent = None;
+        self.ended_on_machine(Of::Sending(from));
+        if let Some((to, step)) = self.workers[from].outbox.pop_front()
+            && self.is_current(&step)
+        {
+            self.carry(from, to as usize, &[step]);
+        }
+        if !self.workers[from].outbox.is_empty() {
+            self.begin(Of::Sending(from), self.world.network.software.1);
+        }
     }
 
     /// Where a step goes next; nowhere if only rows return and it has none, or its session is over.
@@ -156,6 +179,7 @@ impl Run<'_> {
         };
         match self.carriage.fabric.send(self.now, connection, bytes, u64::from(flight)) {
             Sent::Arrives(at) => {
+                let at = Instant(at.0.saturating_add(self.world.network.software.0));
                 self.queue.push(at, Event::Steps(flight));
             }
             Sent::Flows => self.wake(),
@@ -209,7 +233,8 @@ impl Run<'_> {
         self.carriage.fabric.advance(self.now, &mut delivered);
         for message in delivered.drain(..) {
             let flight = u32::try_from(message.tag).unwrap_or(u32::MAX);
-            self.queue.push(message.at.max(self.now), Event::Steps(flight));
+            let at = Instant(message.at.0.saturating_add(self.world.network.software.0));
+            self.queue.push(at.max(self.now), Event::Steps(flight));
         }
         self.carriage.delivered = delivered;
         self.wake();

@@ -14,8 +14,12 @@ impl Run<'_> {
                 continue;
             }
             let session = &mut self.sessions[row.session as usize];
-            session.context += u64::from(row.positions);
             let first = session.state == State::Prompt;
+            // A row of the last of a prompt's steps stands for all of them.
+            session.context = match first {
+                true => u64::from(session.prompt) + u64::from(session.produced),
+                false => session.context + u64::from(row.positions),
+            };
             session.state = State::Decode;
             if session.output == 0 {
                 // An audit: nothing is drawn.

@@ -2,7 +2,7 @@
 
 use comity_protocol::limits::SHARE_MAX;
 
-use super::{Event, Run, session::Step};
+use super::{Run, processors::Of, session::Step};
 use crate::device::Pass;
 
 impl Run<'_> {
@@ -64,7 +64,7 @@ impl Run<'_> {
         worker.since = self.now;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
         let ns = (ns as f64 * worker.slow) as u64;
-        self.begin(node, ns);
+        self.begin(Of::Pass(node), ns);
     }
 
     fn take_rows(&mut self, node: usize, running: &mut Vec<Step>) {
@@ -173,7 +173,7 @@ impl Run<'_> {
 
     /// A node is done with what it runs.
     pub(super) fn done(&mut self, node: usize) {
-        self.ended_on_machine(node);
+        self.ended_on_machine(Of::Pass(node));
         let worker = &mut self.workers[node];
         worker.busy = false;
         worker.done = None;
@@ -217,16 +217,5 @@ impl Run<'_> {
             step.left = step.positions;
         }
         self.send_on(node, running);
-    }
-
-    /// Schedules the end of what a node has begun.
-    fn begin(&mut self, node: usize, ns: u64) {
-        if self.world.nodes[node].machine.is_some() {
-            self.begin_on_machine(node, ns);
-        } else {
-            let at = crate::clock::Instant(self.now.0.saturating_add(ns));
-            let event = Event::Done(u32::try_from(node).unwrap_or(u32::MAX));
-            self.workers[node].done = Some(self.queue.push(at, event));
-        }
     }
 }
