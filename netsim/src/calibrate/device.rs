@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     CalibrateError,
     fit::{self, Lines, Row},
-    undisturbed::undisturbed,
+    undisturbed::{Free, undisturbed},
 };
 use crate::measurement::Measurement;
 
@@ -53,7 +53,7 @@ type Groups = BTreeMap<(usize, usize), Vec<Row<5>>>;
 
 /// Fits every device that a node has, in order of names.
 pub(super) fn devices(all: &[Measurement]) -> Result<Vec<DeviceFit>, CalibrateError> {
-    let free: Vec<Vec<Vec<bool>>> = all.iter().map(undisturbed).collect();
+    let free: Vec<Vec<Free>> = all.iter().map(undisturbed).collect();
     let mut names = BTreeMap::new();
     for measurement in all {
         for node in measurement.world.nodes.iter().filter(|node| node.blocks.is_some()) {
@@ -72,7 +72,7 @@ pub(super) fn devices(all: &[Measurement]) -> Result<Vec<DeviceFit>, CalibrateEr
 
 fn device(
     all: &[Measurement],
-    free: &[Vec<Vec<bool>>],
+    free: &[Vec<Free>],
     name: String,
 ) -> Result<DeviceFit, CalibrateError> {
     let (mut groups, mut total) = (rows(all, Some(free), &name), passes(all, &name));
@@ -89,11 +89,15 @@ fn device(
     let flat: Vec<Row<5>> = groups.values().flatten().copied().collect();
     let lines = fit::fit(&flat)
         .ok_or_else(|| CalibrateError::NoPasses { name: name.clone(), passes: fitted })?;
-    let (heads, kv_positions, blocks) = of_nodes(all, &name);
+    let (kv_positions, blocks) = of_nodes(all, &name);
+    let mut head = heads(all, Some(free), &name);
+    if head.len() < PASSES_MIN {
+        head = heads(all, None, &name);
+    }
     Ok(DeviceFit {
         name,
         pass: parts(&lines),
-        head: fit::fit(&heads).map(|lines| parts(&lines)),
+        head: fit::fit(&head).map(|lines| parts(&lines)),
         kv_positions,
         blocks,
         error: between(&groups, &lines),
@@ -133,7 +137,7 @@ fn passes(all: &[Measurement], name: &str) -> usize {
 
 /// Passes as rows: those that only decoded or only took in prompts, for what both look back at is
 /// told in one sum.
-fn rows(all: &[Measurement], free: Option<&[Vec<Vec<bool>>]>, name: &str) -> Groups {
+fn rows(all: &[Measurement], free: Option<&[Vec<Free>]>, name: &str) -> Groups {
     let mut groups = Groups::new();
     for ((folder, node), record) in nodes(all, name) {
         let free = free.map(|free| &free[folder][node]);
@@ -141,7 +145,7 @@ fn rows(all: &[Measurement], free: Option<&[Vec<Vec<bool>>]>, name: &str) -> Gro
             let counts = (pass.prompt == 0 || pass.decode == 0)
                 && pass.took_us > 0
                 && pass.blocks > 0
-                && free.is_none_or(|free| free[index]);
+                && free.is_none_or(|free| free.passes[index]);
             let blocks = f64::from(pass.blocks);
             let (prompt, decode) = (f64::from(pass.prompt), f64::from(pass.decode));
             let context = if pass.prompt == 0 { pass.context as f64 } else { 0.0 };
@@ -153,18 +157,29 @@ fn rows(all: &[Measurement], free: Option<&[Vec<Vec<bool>>]>, name: &str) -> Gro
     groups
 }
 
-/// Rows of the head, least KV cache and most blocks of the nodes that have a device.
-fn of_nodes(all: &[Measurement], name: &str) -> (Vec<Row<2>>, u64, u32) {
-    let (mut heads, mut kv, mut blocks) = (Vec::new(), u64::MAX, 0);
-    for (_, record) in nodes(all, name) {
-        let rows = record.heads.iter().filter(|(_, head)| head.took_us > 0);
-        heads.extend(rows.map(|(_, head)| ([1.0, f64::from(head.rows)], head.took_us as f64)));
-        for shard in &record.shards {
-            kv = kv.min(shard.kv_positions);
-            blocks = blocks.max(shard.end.saturating_sub(shard.start));
-        }
+/// Runs of the head as rows.
+fn heads(all: &[Measurement], free: Option<&[Vec<Free>]>, name: &str) -> Vec<Row<2>> {
+    let mut rows = Vec::new();
+    for ((folder, node), record) in nodes(all, name) {
+        let free = free.map(|free| &free[folder][node]);
+        let counts = |index: usize, took: u64| took > 0 && free.is_none_or(|it| it.heads[index]);
+        let heads = record.heads.iter().enumerate();
+        let heads = heads.filter(|(index, (_, head))| counts(*index, head.took_us));
+        rows.extend(
+            heads.map(|(_, (_, head))| ([1.0, f64::from(head.rows)], head.took_us as f64)),
+        );
     }
-    (heads, if kv == u64::MAX { 0 } else { kv }, blocks)
+    rows
+}
+
+/// Least KV cache and most blocks of the shards on a device.
+fn of_nodes(all: &[Measurement], name: &str) -> (u64, u32) {
+    let (mut kv, mut blocks) = (u64::MAX, 0);
+    for shard in nodes(all, name).flat_map(|(_, record)| &record.shards) {
+        kv = kv.min(shard.kv_positions);
+        blocks = blocks.max(shard.end.saturating_sub(shard.start));
+    }
+    (if kv == u64::MAX { 0 } else { kv }, blocks)
 }
 
 /// How far nodes of measurements were from the lines, all their passes together.

@@ -4,7 +4,7 @@
 //! processors. What is fitted must not hold that a second time, so only passes count during which
 //! there were processors for all.
 
-use crate::measurement::Measurement;
+use crate::measurement::{Measurement, Record};
 
 /// Something a node ran.
 struct Span {
@@ -12,14 +12,25 @@ struct Span {
     from_us: u64,
     to_us: u64,
     threads: u32,
-    /// Which pass of the node it is; a run of the head has none.
-    pass: Option<usize>,
+    /// Which of its passes, or of its runs of the head, it is.
+    index: usize,
+    is_head: bool,
 }
 
-/// Of every node and each of its passes, whether there were processors for all that ran meanwhile.
-pub(super) fn undisturbed(measurement: &Measurement) -> Vec<Vec<bool>> {
-    let mut free: Vec<Vec<bool>> =
-        measurement.records.iter().map(|record| vec![true; record.passes.len()]).collect();
+/// Of each of a node's passes and runs of the head, whether there were processors for all.
+#[derive(Debug)]
+pub(super) struct Free {
+    pub(super) passes: Vec<bool>,
+    pub(super) heads: Vec<bool>,
+}
+
+/// Of every node, what ran while there were processors for all that ran meanwhile.
+pub(super) fn undisturbed(measurement: &Measurement) -> Vec<Free> {
+    let all = |record: &Record| Free {
+        passes: vec![true; record.passes.len()],
+        heads: vec![true; record.heads.len()],
+    };
+    let mut free: Vec<Free> = measurement.records.iter().map(all).collect();
     for (machine, processors) in measurement.world.machines.iter().enumerate() {
         mark(spans(measurement, machine), *processors, &mut free);
     }
@@ -33,22 +44,23 @@ fn spans(measurement: &Measurement, machine: usize) -> Vec<Span> {
         (0..).zip(measurement.world.nodes.iter().zip(&measurement.records))
     {
         let Some((_, threads)) = place.machine.filter(|(of, _)| *of == machine) else { continue };
-        let mut push = |at: u64, took: u64, pass| {
+        let mut push = |at: u64, took: u64, (index, is_head)| {
             let to_us = record.node.began_us.saturating_add(at);
-            all.push(Span { node, from_us: to_us.saturating_sub(took), to_us, threads, pass });
+            let from_us = to_us.saturating_sub(took);
+            all.push(Span { node, from_us, to_us, threads, index, is_head });
         };
         for (index, (at, pass)) in record.passes.iter().enumerate() {
-            push(*at, pass.took_us, Some(index));
+            push(*at, pass.took_us, (index, false));
         }
-        for (at, head) in &record.heads {
-            push(*at, head.took_us, None);
+        for (index, (at, head)) in record.heads.iter().enumerate() {
+            push(*at, head.took_us, (index, true));
         }
     }
     all
 }
 
 /// Goes through a machine's time and marks what ran while too much did.
-fn mark(spans: Vec<Span>, processors: u32, free: &mut [Vec<bool>]) {
+fn mark(spans: Vec<Span>, processors: u32, free: &mut [Free]) {
     // What ends at an instant ends before what begins then.
     let mut edges: Vec<(u64, bool, usize)> = Vec::with_capacity(spans.len() * 2);
     for (index, span) in spans.iter().enumerate() {
@@ -66,9 +78,9 @@ fn mark(spans: Vec<Span>, processors: u32, free: &mut [Vec<bool>]) {
         let wanted: u32 = running.iter().map(|other| spans[*other].threads).sum();
         if wanted > processors {
             for span in running.iter().map(|other| &spans[*other]) {
-                if let Some(pass) = span.pass {
-                    free[span.node][pass] = false;
-                }
+                let Free { passes, heads } = &mut free[span.node];
+                let of = if span.is_head { heads } else { passes };
+                of[span.index] = false;
             }
         }
     }
