@@ -22,6 +22,7 @@ mod session;
 
 use std::collections::{BTreeSet, VecDeque};
 
+pub(crate) use self::admission::OPEN_BYTES;
 pub use self::measured::{InstitutionUse, Measured, NodeUse, PassRecord, SLICES, Sample, Series};
 use self::{
     carriage::Carriage,
@@ -68,6 +69,8 @@ enum Event {
     Steps(u32),
     /// A node is done with what it runs.
     Done(u32),
+    /// A node has sent a step.
+    Sent(u32),
     /// The network has something to say.
     Network,
     /// An outage begins or ends.
@@ -100,6 +103,9 @@ struct Worker {
     at_home: bool,
     busy: bool,
     done: Option<Ticket>,
+    /// Steps to send one after the other, and when the first has left.
+    outbox: VecDeque<Step>,
+    sent: Option<Ticket>,
     since: Instant,
     /// Whether it is there.
     down: u32,
@@ -225,6 +231,7 @@ impl<'a> Run<'a> {
             Event::Opened(session, epoch) => self.opened(session, epoch),
             Event::Steps(flight) => self.land(flight),
             Event::Done(node) => self.done(node as usize),
+            Event::Sent(node) => self.sent(node as usize),
             Event::Network => self.network(),
             Event::Outage(index) => self.outage(index as usize),
             Event::Leapt(leap) => self.land_leap(leap),

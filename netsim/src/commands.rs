@@ -5,12 +5,14 @@
 //! wrongly. Answers go to standard output, everything else to standard error.
 
 pub mod buy;
+pub mod calibrate;
 pub mod fail;
 pub mod link;
 pub mod plan;
 mod progress;
 pub mod run;
 pub mod sweep;
+pub mod validate;
 
 use std::io::{self, Write as _};
 

@@ -1,6 +1,7 @@
 //! Virtual time, links and faults around the state machines of Comity. Not a network: outside
 //! [`relay`], nothing here reads a clock or a socket, and the same seed gives the same run.
 
+pub mod calibrate;
 pub mod capacity;
 pub mod clock;
 pub mod commands;
@@ -10,6 +11,7 @@ pub mod event;
 pub mod fabric;
 pub mod helix;
 pub mod link;
+pub mod measurement;
 pub mod mesh;
 pub mod model;
 pub mod packet;
@@ -20,5 +22,6 @@ pub mod replicate;
 pub mod report;
 pub mod scenario;
 pub mod statistics;
+pub mod validate;
 pub mod workload;
 pub mod world;

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use comity_netsim::commands::{self, Outcome, buy, fail, link, plan, run, sweep};
+use comity_netsim::commands::{
+    self, Outcome, buy, calibrate, fail, link, plan, run, sweep, validate,
+};
 
 /// What a network of institutions would do, and links to try it on.
 #[derive(Debug, Parser)]
@@ -29,6 +31,10 @@ enum Command {
     Fail(fail::Args),
     /// Rank what could be bought.
     Buy(buy::Args),
+    /// Fit devices, software and lines to what a real mesh was measured at.
+    Calibrate(calibrate::Args),
+    /// Put predictions beside what was measured.
+    Validate(validate::Args),
     /// Put delay, rate and loss between real nodes: a relay of UDP packets.
     Link(link::Args),
 }
@@ -51,6 +57,8 @@ fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&args).map_err(anyhow::Error::new),
         Command::Fail(args) => fail::run(&args).map_err(anyhow::Error::new),
         Command::Buy(args) => buy::run(&args).map_err(anyhow::Error::new),
+        Command::Calibrate(args) => calibrate::run(&args).map_err(anyhow::Error::new),
+        Command::Validate(args) => validate::run(&args).map_err(anyhow::Error::new),
     };
     match outcome {
         Ok(outcome) => ExitCode::from(outcome.code()),

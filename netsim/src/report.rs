@@ -20,7 +20,7 @@ pub use self::{
 
 use crate::{
     capacity::{Measured, SLICES, Sample},
-    statistics::{Estimate, fairness, percentile, warm_up},
+    statistics::{Estimate, NORMAL, fairness, percentile, warm_up},
     world::World,
 };
 
@@ -56,8 +56,8 @@ pub struct Summary {
     pub token_s: Percentiles,
     /// Seconds of a whole answer.
     pub answer_s: Percentiles,
-    /// Relative error of the devices' times, where they were calibrated: the half width of the
-    /// interval that the model itself adds to every time and rate.
+    /// Where devices were calibrated: half the relative width of the 95 % interval that their error
+    /// adds to every time and rate. The intervals of these hold it.
     pub model_error: Option<f64>,
     /// The busiest nodes.
     pub nodes: Vec<NodeRow>,
@@ -188,6 +188,14 @@ impl Percentiles {
         let mean = over(&crate::statistics::mean);
         Self { mean, p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99) }
     }
+
+    /// The same with a relative standard error that no run shows.
+    fn with_error(self, relative: f64) -> Self {
+        let wider = |it: Estimate| it.with_error(relative);
+        let Self { mean, p50, p90, p95, p99 } = self;
+        let (mean, p50, p90) = (wider(mean), wider(p50), wider(p90));
+        Self { mean, p50, p90, p95: wider(p95), p99: wider(p99) }
+    }
 }
 
 /// Seconds of a run that belong to its warm-up, found where they are not stated.
@@ -235,19 +243,21 @@ pub fn summarise(world: &World, runs: &[Measured], warm_up_s: f64) -> Summary {
         warm_up_s,
         measured_s,
         load: Load::of(runs),
-        tokens_per_s: over(&|run| run.tokens_per_s(warm_up_s)),
+        tokens_per_s: over(&|run| run.tokens_per_s(warm_up_s)).with_error(error),
         answers_per_s: Estimate::of(
             &samples.iter().map(|run| run.len() as f64 / measured_s).collect::<Vec<_>>(),
-        ),
-        first_token_s: Percentiles::of(&times(|sample| sample.first_s)),
-        token_s: Percentiles::of(&times(|sample| sample.token_s)),
-        answer_s: Percentiles::of(&times(|sample| sample.ended_s - sample.asked_s)),
-        model_error: (error > 0.0).then_some(error),
+        )
+        .with_error(error),
+        first_token_s: Percentiles::of(&times(|sample| sample.first_s)).with_error(error),
+        token_s: Percentiles::of(&times(|sample| sample.token_s)).with_error(error),
+        answer_s: Percentiles::of(&times(|sample| sample.ended_s - sample.asked_s))
+            .with_error(error),
+        model_error: (error > 0.0).then_some(error * NORMAL),
         nodes: nodes(world, runs),
         lines: lines(world, runs),
         institutions,
         fairness: fairness(&rates),
-        workloads: workloads(world, &samples, measured_s),
+        workloads: workloads(world, &samples, measured_s, error),
         policies: rules::rows(world),
         map: Map::of(world, runs),
         over_time: (0..SLICES)
@@ -339,7 +349,12 @@ fn institutions(world: &World, runs: &[Measured]) -> Vec<InstitutionRow> {
     (0..members).map(row).collect()
 }
 
-fn workloads(world: &World, samples: &[Vec<Sample>], measured_s: f64) -> Vec<WorkloadRow> {
+fn workloads(
+    world: &World,
+    samples: &[Vec<Sample>],
+    measured_s: f64,
+    error: f64,
+) -> Vec<WorkloadRow> {
     let row = |(index, workload): (u32, &crate::world::Workload)| {
         let own = |value: fn(&Sample) -> f64| -> Vec<Vec<f64>> {
             let run = |run: &Vec<Sample>| {
@@ -353,9 +368,9 @@ fn workloads(world: &World, samples: &[Vec<Sample>], measured_s: f64) -> Vec<Wor
             institution: world.institutions[workload.institution].name.clone(),
             model: world.models[workload.model].name.clone(),
             policy: world.policies[workload.policy].name.clone(),
-            answers_per_s: Estimate::of(&rates),
-            first_token_s: Percentiles::of(&own(|sample| sample.first_s)),
-            token_s: Percentiles::of(&own(|sample| sample.token_s)),
+            answers_per_s: Estimate::of(&rates).with_error(error),
+            first_token_s: Percentiles::of(&own(|sample| sample.first_s)).with_error(error),
+            token_s: Percentiles::of(&own(|sample| sample.token_s)).with_error(error),
         }
     };
     (0..).zip(&world.workloads).map(row).collect()

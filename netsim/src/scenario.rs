@@ -51,6 +51,8 @@ pub struct Scenario {
     /// Decides every random draw.
     #[serde(default = "one")]
     pub seed: u64,
+    /// Where numbers of it were measured.
+    pub calibration: Option<CalibrationSection>,
     /// How long, how often, how exactly.
     #[serde(default)]
     pub run: RunSection,
@@ -125,6 +127,14 @@ impl Default for RunSection {
         let (duration_s, precision) = (Positive::new(600.0), None);
         Self { warm_up_s: None, duration_s, runs: 5, runs_max: 20, precision, exact: false }
     }
+}
+
+/// `[calibration]`: where numbers of the file were measured, as `calibrate` writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalibrationSection {
+    /// Names of the measurements' folders.
+    pub measurements: Vec<String>,
 }
 
 /// Why there is no scenario. The message begins with the file and, where there is one, the line.

@@ -11,6 +11,8 @@ use crate::random::Random;
 
 /// Confidence of every interval that is printed.
 pub const CONFIDENCE: f64 = 0.95;
+/// Standard errors of half an interval of [`CONFIDENCE`] where the error itself is known.
+pub const NORMAL: f64 = 1.959_964;
 /// Resamples of a bootstrap interval: its ends move by a hundredth of its width from seed to seed.
 const RESAMPLES: u32 = 1_000;
 /// Samples of a batch in the search for the end of the warm-up.
@@ -45,6 +47,14 @@ impl Estimate {
             quantile_t(freedom, confidence) * (spread / freedom / runs as f64).sqrt()
         });
         Self { mean, half_width, runs }
+    }
+
+    /// The same where a relative standard error of all values, which no run shows, comes on top of
+    /// chance: both are independent, so their squares add up.
+    #[must_use]
+    pub fn with_error(self, relative: f64) -> Self {
+        let model = self.mean * relative * NORMAL;
+        Self { half_width: self.half_width.map(|half| half.hypot(model)), ..self }
     }
 
     /// Half the width over the mean; `None` if it is not known.
@@ -122,6 +132,29 @@ pub fn warm_up(samples: &[f64]) -> usize {
         }
     }
     best.1 * BATCH
+}
+
+/// How far two series agree in what is more and what is less: 1 if in everything, -1 if in nothing;
+/// `None` of fewer than three, or of one that is all the same. Source: Spearman 1904.
+#[must_use]
+pub fn rank_correlation(one: &[f64], other: &[f64]) -> Option<f64> {
+    if one.len() < 3 || one.len() != other.len() {
+        return None;
+    }
+    let (one, other) = (ranks(one), ranks(other));
+    let (middle, count) = (mean(&one), one.len());
+    let product = |a: &[f64], b: &[f64]| -> f64 {
+        (0..count).map(|place| (a[place] - middle) * (b[place] - middle)).sum()
+    };
+    let spread = (product(&one, &one) * product(&other, &other)).sqrt();
+    (spread > 0.0).then(|| product(&one, &other) / spread)
+}
+
+/// The place of each value in ascending order, from 1; equal ones share theirs.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let below = |value: &f64| values.iter().filter(|other| *other < value).count();
+    let equal = |value: &f64| values.iter().filter(|other| *other == value).count();
+    values.iter().map(|it| below(it) as f64 + (equal(it) as f64 + 1.0) / 2.0).collect()
 }
 
 /// How evenly the values are spread: 1 if all are equal, 1 over their number if one has all.

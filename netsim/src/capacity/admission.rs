@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    Event, Run,
+    Event, Run, SECOND,
     routing::NoRoute,
     session::{Hop, Session, State, Step},
 };
@@ -19,7 +19,7 @@ const KEPT_S: f64 = 600.0;
 /// at one instant while a stage is gone.
 const AGAIN_S: f64 = 1.0;
 /// Bytes of an opening, with route and signature.
-pub(super) const OPEN_BYTES: u64 = 600;
+pub(crate) const OPEN_BYTES: u64 = 600;
 
 impl Run<'_> {
     /// The first requests of a workload.
@@ -193,17 +193,27 @@ impl Run<'_> {
 
     /// When an opening that leaves now has been around the ring.
     fn opens_at(&self, home: usize, route: &[Hop]) -> Instant {
-        let own = (self.world.router.open_ms.get() * 1e6).round();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
-        let mut at = self.now.0 + own as u64;
-        if self.world.router.opens {
-            let mut from = home;
-            for to in route.iter().map(|hop| hop.0 as usize).chain([home]) {
-                at += self.carriage.delay_ns(self.world, from, to, OPEN_BYTES);
-                from = to;
-            }
+        let own = self.after(self.world.router.open_ms.get() / 1e3);
+        let round = if self.world.router.opens { self.round_ns(home, route) } else { 0 };
+        Instant(own.0 + round)
+    }
+
+    /// Nanoseconds of something short around the ring.
+    fn round_ns(&self, home: usize, route: &[Hop]) -> u64 {
+        let (mut sum, mut from) = (0, home);
+        for to in route.iter().map(|hop| hop.0 as usize).chain([home]) {
+            sum += self.carriage.delay_ns(self.world, from, to, OPEN_BYTES);
+            from = to;
         }
-        Instant(at)
+        sum
+    }
+
+    /// Seconds from an answer's last token to its end.
+    fn closes_s(&self, id: u32) -> f64 {
+        let Some(own) = self.world.router.close_ms else { return 0.0 };
+        let session = &self.sessions[id as usize];
+        let home = self.world.workloads[session.workload as usize].home;
+        own.get() / 1e3 + self.round_ns(home, &session.route) as f64 / SECOND
     }
 
     /// A session that runs ends and gives back what it had.
@@ -252,6 +262,7 @@ impl Run<'_> {
         session.state = State::Over;
         session.epoch += 1;
         self.measured.ended(&self.sessions[id as usize], how, self.now);
+        let closes = if done { self.closes_s(id) } else { 0.0 };
         self.free.push(id);
         if audit {
             return;
@@ -270,11 +281,11 @@ impl Run<'_> {
             self.ask(again);
         }
         if done && let Some(pause) = self.follows(index) {
-            self.continue_talk(id, workload, prompt + output, pause);
+            self.continue_talk(id, workload, prompt + output, closes + pause);
         } else if let Some(think) = self.sources[index].thinks() {
-            self.come(workload, if done { think } else { think.max(AGAIN_S) });
+            self.come(workload, if done { closes + think } else { think.max(AGAIN_S) });
         }
-        self.backlog(index, Some(if done { 0.0 } else { AGAIN_S }));
+        self.backlog(index, Some(if done { closes } else { AGAIN_S }));
     }
 
     fn follows(&mut self, index: usize) -> Option<f64> {

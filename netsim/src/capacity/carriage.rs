@@ -1,6 +1,6 @@
 //! Steps between nodes: grouped by where they go, over the fabric. Not the fabric itself.
 
-use super::{Event, Flight, Measured, Run, session::Step};
+use super::{Event, Flight, Measured, Run, processors::Of, session::Step};
 use crate::{
     clock::Instant,
     event::Ticket,
@@ -11,10 +11,8 @@ use crate::{
 
 /// Bytes of a message beside its hidden states, and of each step in it.
 pub(super) const MESSAGE_BYTES: u64 = 40;
-/// Milliseconds that may wait before a line.
+/// Seconds that may wait before a line, as before a link of the relay.
 const QUEUE_S: f64 = 0.05;
-/// Bytes of hidden states that fit even a short queue.
-const QUEUE_BYTES_MIN: f64 = 262_144.0;
 
 /// The network of a run.
 #[derive(Debug)]
@@ -98,7 +96,9 @@ impl Carriage {
         let slowest = slowest.fold(f64::INFINITY, f64::min);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
         let sending = (bytes as f64 * 8.0 / slowest * 1e9) as u64;
-        world.network.delay_ns(from, to).unwrap_or(0) + sending
+        let (hop, step) = world.network.software;
+        let software = if from == to { 0 } else { hop + step };
+        world.network.delay_ns(from, to).unwrap_or(0) + sending + software
     }
 
     pub(super) fn fabric(&mut self) -> &mut Fabric {
@@ -121,7 +121,7 @@ fn link(line: &Line) -> Link {
         delay: std::time::Duration::from_nanos(line.delay_ns),
         jitter: std::time::Duration::from_nanos(line.jitter_ns),
         loss: (line.loss * f64::from(MILLION)) as u32,
-        queue: (line.rate / 8.0 * QUEUE_S).max(QUEUE_BYTES_MIN) as u64,
+        queue: (line.rate / 8.0 * QUEUE_S) as u64,
     }
 }
 
@@ -135,14 +135,42 @@ impl Run<'_> {
         while let Some(first) = steps.first() {
             let to = first.node;
             if steps.iter().all(|step| step.node == to) {
-                self.carry(from, to as usize, steps);
+                self.send(from, to as usize, steps);
                 break;
             }
             let (mut together, rest) = steps.drain(..).partition(|step| step.node == to);
             *steps = rest;
-            self.carry(from, to as usize, &mut together);
+            self.send(from, to as usize, &mut together);
         }
         steps.clear();
+    }
+
+    /// Sends steps to a node, one after the other where software takes time to send; takes them.
+    fn send(&mut self, from: usize, to: usize, steps: &mut Vec<Step>) {
+        let sending_ns = self.world.network.software.1;
+        if sending_ns == 0 || from == to {
+            self.carry(from, to, steps);
+            return;
+        }
+        let worker = &mut self.workers[from];
+        worker.outbox.extend(steps.drain(..));
+        if worker.sent.is_none() {
+            self.begin(Of::Sending(from), sending_ns);
+        }
+    }
+
+    /// A node has sent the first step of its outbox, and begins with the next.
+    pub(super) fn sent(&mut self, from: usize) {
+        self.workers[from].sent = None;
+        self.ended_on_machine(Of::Sending(from));
+        if let Some(step) = self.workers[from].outbox.pop_front()
+            && self.is_current(&step)
+        {
+            self.carry(from, step.node as usize, &mut vec![step]);
+        }
+        if !self.workers[from].outbox.is_empty() {
+            self.begin(Of::Sending(from), self.world.network.software.1);
+        }
     }
 
     /// Carries steps from a node to another; takes them.
@@ -167,6 +195,7 @@ impl Run<'_> {
         match self.carriage.fabric.send(self.now, connection, bytes, u64::from(flight)) {
             Sent::Arrives(at) => {
                 self.disturb_lines(connection, Some(bytes));
+                let at = Instant(at.0.saturating_add(self.world.network.software.0));
                 self.queue.push(at, Event::Steps(flight));
             }
             Sent::Flows => {
@@ -223,7 +252,8 @@ impl Run<'_> {
         self.carriage.fabric.advance(self.now, &mut delivered);
         for message in delivered.drain(..) {
             let flight = u32::try_from(message.tag).unwrap_or(u32::MAX);
-            self.queue.push(message.at.max(self.now), Event::Steps(flight));
+            let at = Instant(message.at.0.saturating_add(self.world.network.software.0));
+            self.queue.push(at.max(self.now), Event::Steps(flight));
         }
         self.carriage.delivered = delivered;
         self.wake();

@@ -8,7 +8,7 @@
 //!
 //! Differs from going event by event only in what crossing messages would have held up on a line
 //! between sites: less than a five-hundredth of a round each time, for larger ones end the leap, and
-//! where its own are larger there is none. Where nobody else uses such a line both are the same to the
+//! where its own are larger there is none, nor where software takes time on every hop. Where nobody else uses such a line both are the same to the
 //! nanosecond. `exact` of a scenario's `[run]` turns leaps off.
 
 use std::{
@@ -95,7 +95,7 @@ impl Leap {
 impl Run<'_> {
     /// Leaps if the steps that leave home now have their round for themselves; takes them then.
     pub(super) fn leap(&mut self, home: usize, steps: &mut Vec<Step>) {
-        if self.world.run.exact {
+        if self.world.run.exact || self.world.network.software != (0, 0) {
             return;
         }
         let Some(mut leap) = self.plan_leap(home, steps) else { return };

@@ -2,7 +2,7 @@
 
 use rand_distr::{Distribution as _, Exp1};
 
-use super::{Event, Run, admission::Ending, session::State};
+use super::{Event, Run, admission::Ending, processors::Of, session::State};
 use crate::{
     fabric::LinkId,
     link::MILLION,
@@ -102,6 +102,7 @@ impl Run<'_> {
                 worker.decode.clear();
                 worker.prompts.clear();
                 worker.rows.clear();
+                worker.outbox.clear();
                 self.stop(node);
                 self.lose_all(node);
             }
@@ -110,9 +111,10 @@ impl Run<'_> {
 
     /// What a node runs never ends.
     fn stop(&mut self, node: usize) {
-        self.ended_on_machine(node);
+        self.ended_on_machine(Of::Pass(node));
+        self.ended_on_machine(Of::Sending(node));
         let worker = &mut self.workers[node];
-        if let Some(ticket) = worker.done.take() {
+        for ticket in [worker.done.take(), worker.sent.take()].into_iter().flatten() {
             self.queue.cancel(ticket);
         }
         if std::mem::take(&mut worker.busy) {

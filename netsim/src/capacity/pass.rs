@@ -2,7 +2,7 @@
 
 use comity_protocol::limits::SHARE_MAX;
 
-use super::{Event, Run, session::Step};
+use super::{Run, processors::Of, session::Step};
 use crate::device::Pass;
 
 impl Run<'_> {
@@ -61,7 +61,7 @@ impl Run<'_> {
         }
         worker.busy = true;
         worker.since = self.now;
-        self.begin(node, self.slowed(node, ns));
+        self.start(node, self.slowed(node, ns));
     }
 
     /// Nanoseconds of home's own part for so many rows.
@@ -187,7 +187,7 @@ impl Run<'_> {
 
     /// A node is done with what it runs.
     pub(super) fn done(&mut self, node: usize) {
-        self.ended_on_machine(node);
+        self.ended_on_machine(Of::Pass(node));
         self.ended(node);
     }
 
@@ -236,16 +236,12 @@ impl Run<'_> {
     }
 
     /// Schedules the end of what a node has begun.
-    fn begin(&mut self, node: usize, ns: u64) {
+    fn start(&mut self, node: usize, ns: u64) {
         if ns == 0 && self.workers[node].at_home {
             // A head that takes no time needs no event.
             self.ended(node);
-        } else if self.world.nodes[node].machine.is_some() {
-            self.begin_on_machine(node, ns);
         } else {
-            let at = crate::clock::Instant(self.now.0.saturating_add(ns));
-            let event = Event::Done(u32::try_from(node).unwrap_or(u32::MAX));
-            self.workers[node].done = Some(self.queue.push(at, event));
+            self.begin(Of::Pass(node), ns);
         }
     }
 }

@@ -4,6 +4,13 @@
 use super::{Event, Run};
 use crate::clock::Instant;
 
+/// Whose time it is: a node's pass, or what it sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    Pass(usize),
+    Sending(usize),
+}
+
 /// One machine.
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -16,7 +23,7 @@ pub(super) struct Machine {
 /// What runs on it.
 #[derive(Debug)]
 struct Job {
-    node: usize,
+    of: Of,
     /// Nanoseconds it would still take alone.
     rest: f64,
     threads: f64,
@@ -42,39 +49,55 @@ impl Machine {
 }
 
 impl Run<'_> {
-    pub(super) fn begin_on_machine(&mut self, node: usize, ns: u64) {
-        let Some((machine, threads)) = self.world.nodes[node].machine else { return };
+    /// Schedules the end of what takes `ns` if nothing else runs on its machine.
+    pub(super) fn begin(&mut self, of: Of, ns: u64) {
+        let (Of::Pass(node) | Of::Sending(node)) = of;
+        let Some((machine, threads)) = self.world.nodes[node].machine else {
+            let at = Instant(self.now.0.saturating_add(ns));
+            self.expect(of, at);
+            return;
+        };
+        let threads = if matches!(of, Of::Pass(_)) { f64::from(threads) } else { 1.0 };
         let shared = &mut self.machines[machine];
         shared.advance(self.now);
-        shared.jobs.push(Job { node, rest: ns as f64, threads: f64::from(threads) });
+        shared.jobs.push(Job { of, rest: ns as f64, threads });
         self.reschedule(machine);
     }
 
-    pub(super) fn ended_on_machine(&mut self, node: usize) {
+    pub(super) fn ended_on_machine(&mut self, of: Of) {
+        let (Of::Pass(node) | Of::Sending(node)) = of;
         let Some((machine, _)) = self.world.nodes[node].machine else { return };
         let shared = &mut self.machines[machine];
         shared.advance(self.now);
-        shared.jobs.retain(|job| job.node != node);
+        shared.jobs.retain(|job| job.of != of);
         self.reschedule(machine);
     }
 
     /// Everything on a machine ends at another time once something begins or ends.
     fn reschedule(&mut self, machine: usize) {
-        let shared = &self.machines[machine];
-        let speed = shared.speed();
-        for job in &shared.jobs {
+        let speed = self.machines[machine].speed();
+        for index in 0..self.machines[machine].jobs.len() {
+            let Job { of, rest, .. } = self.machines[machine].jobs[index];
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "not below zero"
             )]
-            let ns = (job.rest / speed).ceil() as u64;
-            let worker = &mut self.workers[job.node];
-            if let Some(ticket) = worker.done.take() {
-                self.queue.cancel(ticket);
-            }
-            let event = Event::Done(u32::try_from(job.node).unwrap_or(u32::MAX));
-            worker.done = Some(self.queue.push(Instant(self.now.0.saturating_add(ns)), event));
+            let ns = (rest / speed).ceil() as u64;
+            self.expect(of, Instant(self.now.0.saturating_add(ns)));
         }
+    }
+
+    /// Something ends then, and no longer when it was to end before.
+    fn expect(&mut self, of: Of, at: Instant) {
+        let number = |node| u32::try_from(node).unwrap_or(u32::MAX);
+        let (ticket, event) = match of {
+            Of::Pass(node) => (&mut self.workers[node].done, Event::Done(number(node))),
+            Of::Sending(node) => (&mut self.workers[node].sent, Event::Sent(number(node))),
+        };
+        if let Some(ticket) = ticket.take() {
+            self.queue.cancel(ticket);
+        }
+        *ticket = Some(self.queue.push(at, event));
     }
 }

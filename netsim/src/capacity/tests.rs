@@ -34,6 +34,74 @@ fn one_request_takes_what_its_parts_take() {
     assert!((sample.first_s / first - 1.0).abs() < 1e-2, "{} for {first}", sample.first_s);
 }
 
+/// One user of the small world over a fast line, with more in its network, device and lengths.
+fn alone(network: &str, device: &str, prompt: u32) -> Sample {
+    let text = SMALL.replace("poisson = { per_s = 2.0 }", "closed = { users = 1 }");
+    let text = text
+        .replace("[[site]]\nname = \"delft\"", &format!("{network}[[site]]\nname = \"delft\""))
+        .replace("decode_us = 10", &format!("{device}\ndecode_us = 10"))
+        .replace("prompt = { fixed = 32 }", &format!("prompt = {{ fixed = {prompt} }}"));
+    simulate(&world(&text), options(60.0)).samples[3]
+}
+
+#[test]
+fn software_delays_every_hop() {
+    let bare = alone("", "", 32);
+    for network in ["hop_us = 700", "step_us = 700", "hop_us = 300\nstep_us = 400"] {
+        let slow = alone(&format!("[network]\n{network}\n"), "", 32);
+        // There and back; an opening, before that, and a prompt do the same.
+        let (token, first) = (slow.token_s - bare.token_s, slow.first_s - bare.first_s);
+        assert!((token - 0.0014).abs() < 2e-6, "{network}: {token}");
+        assert!((first - 0.0028).abs() < 4e-6, "{network}: {first}");
+    }
+}
+
+#[test]
+fn decoding_looks_back_at_the_whole_prompt() {
+    // Three steps of a prompt, the last of them short.
+    let (bare, slow) = (alone("", "", 300), alone("", "context_ns = 1000", 300));
+    let mean = 300.0 + 14.0 / 2.0;
+    let longer = (slow.token_s - bare.token_s) * 1e6;
+    assert!((longer / (8.0 * mean) - 1.0).abs() < 1e-3, "{longer} us");
+}
+
+/// Passes of one decode step, of all that decode, with eight users.
+fn singles(more: &str) -> (f64, f64) {
+    let text = SMALL
+        .replace("poisson = { per_s = 2.0 }", "closed = { users = 8 }")
+        .replace("[[site]]\nname = \"delft\"", &format!("{more}[[site]]\nname = \"delft\""));
+    let measured = simulate(&world(&text), Options { passes_max: 100_000, ..options(60.0) });
+    let decode: Vec<u32> =
+        measured.passes.iter().map(|it| it.decode).filter(|count| *count > 0).collect();
+    let single = decode.iter().filter(|count| **count == 1).count();
+    (single as f64 / decode.len() as f64, measured.tokens_per_s(10.0))
+}
+
+#[test]
+fn steps_that_are_sent_one_by_one_run_less_together() {
+    let (together, _) = singles("");
+    let (apart, _) = singles("[network]\nstep_us = 300\n");
+    assert!(apart > together + 0.2, "{apart} of passes ran alone, {together} when sent together");
+}
+
+#[test]
+fn sending_takes_processors_from_passes() {
+    let machine = "[[machine]]\nname = \"one\"\nprocessors = 1\n";
+    let on = |step_us: u32| {
+        let network = format!("[network]\nstep_us = {step_us}\n");
+        let text = SMALL
+            .replace("poisson = { per_s = 2.0 }", "closed = { users = 8 }")
+            .replace("[[site]]\nname = \"delft\"", &format!("{network}[[site]]\nname = \"delft\""));
+        let shared = text
+            .replace("[[node]]\nname = \"a\"", &format!("{machine}[[node]]\nname = \"a\""))
+            .replace("model = \"toy\"\nblocks", "model = \"toy\"\nmachine = \"one\"\nblocks");
+        [text, shared].map(|text| simulate(&world(&text), options(60.0)).tokens_per_s(10.0))
+    };
+    let ([free, shared], [_, idle]) = (on(600), on(1));
+    assert!(shared < 0.8 * free, "{shared} tokens/s on one processor, {free} without that bound");
+    assert!(shared < 0.9 * idle, "{shared} tokens/s with sending, {idle} without");
+}
+
 #[test]
 fn a_token_looks_back_at_the_whole_prompt_and_what_came_since() {
     let text = SMALL

@@ -11,6 +11,8 @@ use comity_protocol::placement::PlacementError;
 
 use super::{Outcome, print, print_json, progress::Progress};
 use crate::{
+    calibrate::{CalibrateError, CalibratedError},
+    measurement::MeasurementError,
     plan::buy::BuyError,
     replicate::replicate,
     report::{csv, html, summarise, table, trace},
@@ -82,6 +84,15 @@ pub enum CommandError {
     /// The numbers make no fleet to plan with.
     #[error(transparent)]
     Fleet(#[from] WorldFleetError),
+    /// A folder is no measurement.
+    #[error(transparent)]
+    Measurement(#[from] MeasurementError),
+    /// Measurements say nothing.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
+    /// A file is none of a calibration.
+    #[error(transparent)]
+    Calibrated(#[from] CalibratedError),
     /// What nodes hold does not fit them.
     #[error(transparent)]
     Placement(#[from] PlacementError),

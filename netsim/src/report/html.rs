@@ -111,7 +111,7 @@ fn cards(summary: &Summary) -> String {
         ),
     ];
     let error = summary.model_error.map_or_else(String::new, |error| {
-        format!(" The model itself adds ± {:.1} % to every figure.", error * 100.0)
+        format!(" Of times and rates it holds ± {:.1} % of the calibrated devices.", error * 100.0)
     });
     let intervals = match summary.runs {
         1 => "One run: no intervals.".to_owned(),

@@ -40,7 +40,7 @@ pub fn text(summary: &Summary) -> String {
     if let Some(error) = summary.model_error {
         let _ = writeln!(
             out,
-            "model error         ± {:.1} % of every figure, calibrated",
+            "model error         ± {:.1} % of times and rates, within their intervals",
             error * 100.0
         );
     }

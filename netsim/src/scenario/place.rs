@@ -84,6 +84,11 @@ pub struct NetworkSection {
     pub window_initial_bytes: Positive,
     /// Bytes a connection may have in flight at most.
     pub window_max_bytes: Positive,
+    /// Microseconds by which software delays what goes from node to node: threads that are woken.
+    pub hop_us: NotNegative,
+    /// Microseconds of a processor that a node takes to send one step on, one after the other; on a
+    /// `[[machine]]` they compete with passes. Without, steps of one pass leave together.
+    pub step_us: NotNegative,
 }
 
 impl Default for NetworkSection {
@@ -98,6 +103,8 @@ impl Default for NetworkSection {
             // As nodes set them between neighbours.
             window_initial_bytes: Positive::new(262_144.0),
             window_max_bytes: Positive::new(16_777_216.0),
+            hop_us: NotNegative::ZERO,
+            step_us: NotNegative::ZERO,
         }
     }
 }

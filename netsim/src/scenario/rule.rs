@@ -50,6 +50,9 @@ pub struct RouterSection {
     /// Milliseconds of a request at home before its opening leaves: tokenizing, signing, a durable
     /// record.
     pub open_ms: NotNegative,
+    /// Milliseconds of home between an answer's last token and its end, beside one way round the ring
+    /// for receipts: those who ask again wait for both. Not waited for if it is not given.
+    pub close_ms: Option<NotNegative>,
 }
 
 impl Default for RouterSection {
@@ -60,6 +63,7 @@ impl Default for RouterSection {
             waiting_max: 1_000,
             opens: true,
             open_ms: NotNegative::ZERO,
+            close_ms: None,
         }
     }
 }

@@ -58,6 +58,12 @@ impl Positive {
 impl NotNegative {
     /// Nothing.
     pub const ZERO: Self = Self(0.0);
+
+    /// A number that the program itself found; what is below zero or none counts as zero.
+    #[must_use]
+    pub const fn of(value: f64) -> Self {
+        Self(if value > 0.0 && value.is_finite() { value } else { 0.0 })
+    }
 }
 
 impl Default for NotNegative {

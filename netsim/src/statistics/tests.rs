@@ -67,3 +67,27 @@ fn fairness_is_one_for_equals() {
     assert_eq!(fairness(&[2.0, 2.0, 2.0]), 1.0);
     assert!((fairness(&[1.0, 0.0, 0.0, 0.0]) - 0.25).abs() < 1e-12);
 }
+
+#[test]
+fn an_error_that_no_run_shows_widens_intervals() {
+    let chance = Estimate { mean: 100.0, half_width: Some(3.0), runs: 5 };
+    let both = chance.with_error(0.04 / NORMAL);
+    assert!((both.half_width.unwrap() - 5.0).abs() < 1e-9, "{both:?}");
+    assert_eq!(chance.with_error(0.0), chance);
+    assert_eq!(Estimate { half_width: None, ..chance }.with_error(0.1).half_width, None);
+}
+
+#[test]
+fn ranks_agree_whatever_the_distances() {
+    let one = [1.0, 2.0, 3.0, 4.0];
+    assert_eq!(rank_correlation(&one, &[1.0, 10.0, 11.0, 1_000.0]), Some(1.0));
+    assert_eq!(rank_correlation(&one, &[4.0, 3.0, 2.0, 1.0]), Some(-1.0));
+    // One pair the other way round: 1 - 6 * 2 / (4 * 15).
+    let swapped = rank_correlation(&one, &[1.0, 3.0, 2.0, 4.0]).unwrap();
+    assert!((swapped - 0.8).abs() < 1e-12, "{swapped}");
+    // Equal ones share their places: 1, 2.5, 2.5, 4.
+    let shared = rank_correlation(&one, &[1.0, 2.0, 2.0, 3.0]).unwrap();
+    assert!((shared - 4.5 / (5.0_f64 * 4.5).sqrt()).abs() < 1e-12, "{shared}");
+    assert_eq!(rank_correlation(&one, &[1.0; 4]), None);
+    assert_eq!(rank_correlation(&[1.0, 2.0], &[1.0, 2.0]), None);
+}

@@ -37,6 +37,9 @@ pub struct Network {
     pub lines: Vec<Line>,
     /// Bytes a connection may have in flight at first, and at most.
     pub window: (u64, u64),
+    /// Nanoseconds by which software delays what goes from node to node, and of a processor that a
+    /// node takes to send one step.
+    pub software: (u64, u64),
     /// Site of each node.
     sites: Vec<usize>,
     /// Lines from site to site, `[from * sites + to]`; `None` if there is no way.
@@ -129,9 +132,11 @@ impl Network {
             lines.push(*line);
         }
         let window = (section.window_initial_bytes.get(), section.window_max_bytes.get());
+        let software = (section.hop_us.get() * 1e3, section.step_us.get() * 1e3);
         let network = Self {
             lines,
             window: (nanoseconds(window.0), nanoseconds(window.1)),
+            software: (nanoseconds(software.0), nanoseconds(software.1)),
             sites: nodes.iter().map(|node| node.site).collect(),
             ways,
             direct,

@@ -177,8 +177,8 @@ pub(super) fn basis(summary: &Summary) -> String {
     };
     let model = match summary.model_error {
         Some(error) => format!(
-            "Devices were calibrated with a relative error of ± {:.1} %, which comes on top of that \
-             for every time and rate.",
+            "Devices were calibrated: their error, ± {:.1} % of every time and rate, is part of these \
+             intervals.",
             error * 100.0
         ),
         None => {
