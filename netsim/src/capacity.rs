@@ -13,6 +13,7 @@ mod decode;
 mod measured;
 mod outage;
 mod pass;
+mod prefixes;
 mod processors;
 mod routing;
 mod session;
@@ -23,6 +24,7 @@ pub use self::measured::{InstitutionUse, Measured, NodeUse, PassRecord, SLICES, 
 use self::{
     carriage::Carriage,
     outage::Outages,
+    prefixes::Prefixes,
     processors::Machine,
     routing::Router,
     session::{Session, Step},
@@ -124,11 +126,14 @@ struct Run<'a> {
     router: Router,
     carriage: Carriage,
     outages: Outages,
+    prefixes: Prefixes,
     flights: Vec<Flight>,
     flights_free: Vec<u32>,
     measured: Measured,
     /// Requests that arrived.
     requests: u64,
+    /// Positions of the longest request that each workload's nodes have room for, once it is asked.
+    longest: Vec<Option<u64>>,
 }
 
 /// Simulates a world once.
@@ -159,12 +164,7 @@ impl<'a> Run<'a> {
             .collect();
         let institutions = world.institutions.len();
         let workers = world.nodes.iter().map(|node| {
-            let room = node.room.unwrap_or_else(|| {
-                node.blocks.map_or(0, |blocks| {
-                    let device = &world.devices[node.device];
-                    device.kv_positions(blocks.len()).saturating_mul(u64::from(blocks.len()))
-                })
-            });
+            let room = world.room(node);
             Worker { slow: 1.0, room, had: vec![0; institutions], ..Worker::default() }
         });
         Self {
@@ -181,10 +181,12 @@ impl<'a> Run<'a> {
             router: Router::new(world, options.seed),
             carriage: Carriage::new(world, options.seed),
             outages: Outages::new(world, options.seed),
+            prefixes: Prefixes::default(),
             flights: Vec::new(),
             flights_free: Vec::new(),
             measured: Measured::new(world, &options),
             requests: 0,
+            longest: vec![None; world.workloads.len()],
         }
     }
 

@@ -107,6 +107,7 @@ impl Run<'_> {
                 worker.prompts.clear();
                 worker.rows.clear();
                 self.stop(node);
+                self.prefixes.lose(node);
                 self.lose_all(node);
             }
         }
