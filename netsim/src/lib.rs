@@ -12,6 +12,7 @@ pub mod helix;
 pub mod link;
 pub mod mesh;
 pub mod model;
+pub mod outlook;
 pub mod packet;
 pub mod plan;
 pub mod random;
