@@ -16,6 +16,7 @@ mod measured;
 mod near;
 mod outage;
 mod pass;
+mod prefixes;
 mod processors;
 mod routing;
 mod session;
@@ -28,6 +29,7 @@ use self::{
     carriage::Carriage,
     leap::Leaps,
     outage::Outages,
+    prefixes::Prefixes,
     processors::Machine,
     routing::Router,
     session::{Session, Step},
@@ -143,6 +145,7 @@ struct Run<'a> {
     carriage: Carriage,
     outages: Outages,
     leaps: Leaps,
+    prefixes: Prefixes,
     flights: Vec<Flight>,
     flights_free: Vec<u32>,
     measured: Measured,
@@ -152,6 +155,8 @@ struct Run<'a> {
     is_lossy: bool,
     /// The passes of one node; kept for its memory.
     parts: Vec<Pass>,
+    /// Positions of the longest request that each workload's nodes have room for, once it is asked.
+    longest: Vec<Option<u64>>,
 }
 
 /// Simulates a world once.
@@ -181,12 +186,7 @@ impl<'a> Run<'a> {
             .map(|(index, workload)| Source::new(workload, index, options.seed))
             .collect();
         let workers = world.nodes.iter().map(|node| {
-            let room = node.room.unwrap_or_else(|| {
-                node.blocks.map_or(0, |blocks| {
-                    let device = &world.devices[node.device];
-                    device.kv_positions(blocks.len()).saturating_mul(u64::from(blocks.len()))
-                })
-            });
+            let room = world.room(node);
             Worker { slow: 1.0, room, ..Worker::default() }
         });
         Self {
@@ -205,12 +205,14 @@ impl<'a> Run<'a> {
             carriage: Carriage::new(world, options.seed),
             outages: Outages::new(world, options.seed),
             leaps: Leaps::default(),
+            prefixes: Prefixes::default(),
             flights: Vec::new(),
             flights_free: Vec::new(),
             measured: Measured::new(world, &options),
             requests: 0,
             is_lossy: false,
             parts: Vec::new(),
+            longest: vec![None; world.workloads.len()],
         }
     }
 

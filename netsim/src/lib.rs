@@ -14,6 +14,7 @@ pub mod link;
 pub mod measurement;
 pub mod mesh;
 pub mod model;
+pub mod outlook;
 pub mod packet;
 pub mod plan;
 pub mod random;

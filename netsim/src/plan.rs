@@ -6,7 +6,8 @@
 //! back where it helps most. What it may spend is counted in evaluations, so the same seed gives
 //! the same plan on any machine. [`parallax`], [`petals`] and [`swarm`] are also baselines by
 //! themselves.
-//! [`screen`], [`buy`] and [`fairness`] ask what follows from a plan.
+//! [`vacant`] gives blocks to a world's nodes that hold none; [`screen`], [`buy`] and [`fairness`] ask
+//! what follows from a plan.
 
 mod anneal;
 pub mod buy;
@@ -19,6 +20,7 @@ mod repair;
 pub mod screen;
 pub mod swarm;
 pub mod tiles;
+pub mod vacant;
 
 use comity_protocol::placement::{Fleet, Mask, Placement};
 
@@ -68,13 +70,44 @@ pub fn search(
     settings: Settings,
     progress: &mut dyn FnMut(Progress),
 ) -> Plan {
-    let mut objective = Objective::new(fleet, mask, settings.evaluations);
+    let all: Vec<usize> = (0..fleet.nodes().len()).collect();
     let starts = starts(fleet, mask).into_iter().chain(from.iter().cloned());
+    among(fleet, mask, (&all, starts), settings, progress)
+}
+
+/// As [`search`], for the nodes that host nothing in `placement`; the others keep what they host.
+pub fn complete(
+    fleet: &Fleet,
+    mask: &Mask,
+    placement: &Placement,
+    settings: Settings,
+    progress: &mut dyn FnMut(Progress),
+) -> Plan {
+    let keeps = |node: &usize| placement.range(*node).is_some();
+    let (kept, free): (Vec<usize>, Vec<usize>) = (0..fleet.nodes().len()).partition(keeps);
+    let with_kept = |mut start: Placement| {
+        kept.iter().for_each(|node| start.set(*node, placement.range(*node)));
+        start
+    };
+    let starts = starts(fleet, mask).into_iter().map(with_kept);
+    let starts = starts.chain([placement.clone()]).collect::<Vec<_>>();
+    among(fleet, mask, (&free, starts.into_iter()), settings, progress)
+}
+
+/// Searches from `starts`, moving the nodes of `free` alone.
+fn among(
+    fleet: &Fleet,
+    mask: &Mask,
+    (free, starts): (&[usize], impl Iterator<Item = Placement>),
+    settings: Settings,
+    progress: &mut dyn FnMut(Progress),
+) -> Plan {
+    let mut objective = Objective::new(fleet, mask, settings.evaluations);
     for start in starts {
         objective.offer(&start);
     }
     let heuristic = objective.best().map_or(0.0, |(_, rate)| rate);
-    Anneal::new(&mut objective, settings.seed).run(progress);
+    Anneal::new(&mut objective, free, settings.seed).run(progress);
     let evaluations = objective.spent();
     let best = objective.best().map(|(placement, rate)| (placement.clone(), rate));
     let (placement, rate) = best.unwrap_or_else(|| (Placement::empty(fleet.nodes().len()), 0.0));

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use self::{
-    demand::{Arrivals, Backlog, Diurnal, Lengths, LengthsOf, Turns, WorkloadSection},
+    demand::{Arrivals, Backlog, Diurnal, Lengths, LengthsOf, Prefix, Turns, WorkloadSection},
     fault::{FaultKind, FaultSection, Recovery, RecoverySection},
     hardware::{
         BatchSection, DeviceSection, DeviceTime, KvOf, MachineSection, ModelSection, NodeSection,
@@ -90,7 +90,7 @@ pub struct Scenario {
     #[serde(rename = "link", default)]
     pub links: Vec<Spanned<LinkSection>>,
     /// What is asked.
-    #[serde(rename = "workload")]
+    #[serde(rename = "workload", default)]
     pub workloads: Vec<Spanned<WorkloadSection>>,
     /// Rules that workloads refer to.
     #[serde(rename = "policy", default)]

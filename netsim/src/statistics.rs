@@ -157,13 +157,13 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     values.iter().map(|it| below(it) as f64 + (equal(it) as f64 + 1.0) / 2.0).collect()
 }
 
-/// How evenly the values are spread: 1 if all are equal, 1 over their number if one has all.
-/// Source: Jain, Chiu, Hawe 1984.
+/// How evenly values from 0 on are spread: 1 if all are equal, 1 over their number if one has all;
+/// `None` if none is above 0. Source: Jain, Chiu, Hawe 1984.
 #[must_use]
-pub fn fairness(values: &[f64]) -> f64 {
+pub fn fairness(values: &[f64]) -> Option<f64> {
     let sum: f64 = values.iter().sum();
     let squares: f64 = values.iter().map(|value| value * value).sum();
-    if squares == 0.0 { 1.0 } else { sum * sum / (values.len() as f64 * squares) }
+    (squares > 0.0).then(|| sum * sum / (values.len() as f64 * squares))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use rand_distr::{Distribution as _, Exp1, Gamma, Geometric, LogNormal};
 
 use crate::{
     random::Random,
-    scenario::{Diurnal, LengthsOf},
+    scenario::{Diurnal, LengthsOf, Prefix},
     world::{Arrival, Length, Workload},
 };
 
@@ -12,6 +12,7 @@ use crate::{
 const ARRIVALS: u64 = 0x5752_4b01;
 const LENGTHS: u64 = 0x5752_4b02;
 const PEOPLE: u64 = 0x5752_4b03;
+const BEGINNINGS: u64 = 0x5752_4b04;
 
 /// One workload's requests.
 #[derive(Debug, Clone)]
@@ -21,9 +22,11 @@ pub struct Source {
     diurnal: Option<Diurnal>,
     /// Mean requests of a conversation, and mean seconds between them.
     turns: (f64, f64),
+    prefix: Option<Prefix>,
     arrivals: Random,
     lengths: Random,
     people: Random,
+    beginnings: Random,
     /// Arrivals tried.
     count: usize,
     /// Lengths handed out.
@@ -44,9 +47,11 @@ impl Source {
             length: workload.length.clone(),
             diurnal: workload.diurnal,
             turns: workload.turns.map_or((1.0, 0.0), |it| (it.mean.get(), it.think_s.get())),
+            prefix: workload.prefix,
             arrivals: stream(ARRIVALS),
             lengths: stream(LENGTHS),
             people: stream(PEOPLE),
+            beginnings: stream(BEGINNINGS),
             count: 0,
             drawn: 0,
             busy: (false, 0.0),
@@ -144,6 +149,13 @@ impl Source {
                 rows[usize::try_from(row).unwrap_or(0)]
             }
         }
+    }
+
+    /// The beginning that the next prompt shares with others, by its number, and its tokens.
+    pub fn prefix(&mut self) -> Option<(u32, u32)> {
+        let prefix = self.prefix?;
+        let group = self.beginnings.below(u64::from(prefix.groups));
+        Some((u32::try_from(group).unwrap_or(0), prefix.tokens))
     }
 
     /// Seconds until who got an answer asks again within the same conversation, if so.

@@ -1,5 +1,6 @@
 //! A scenario with every name resolved: what the simulation and the planner work on. Not its file.
 
+mod coverage;
 mod demand;
 mod devices;
 mod fleet;
@@ -18,6 +19,7 @@ use comity_protocol::{block::BlockRange, directory::Member, id::PeerKey, policy:
 use toml::Spanned;
 
 pub use self::{
+    coverage::Need,
     demand::{Arrival, Length, Workload},
     fleet::{ModelFleet, WorldFleetError},
     network::{Line, NETWORK_HOPS_MAX, Network, Point},
@@ -55,6 +57,8 @@ pub struct World {
     pub machines: Vec<u32>,
     /// Nodes.
     pub nodes: Vec<Node>,
+    /// Those of them whose blocks the planner chose, for their sections name none.
+    pub placed: Vec<usize>,
     /// Lines, and the way between any two nodes.
     pub network: Network,
     /// What is asked.
@@ -192,12 +196,34 @@ impl World {
             models,
             devices,
             nodes,
+            placed: Vec::new(),
             network,
             workloads,
             policies,
             outages,
             offers,
         })
+    }
+
+    /// KV cache of a node beside the blocks it holds, in positions times blocks.
+    #[must_use]
+    pub fn room(&self, node: &Node) -> u64 {
+        let of_device = |blocks: BlockRange| {
+            let positions = self.devices[node.device].kv_positions(blocks.len());
+            positions.saturating_mul(u64::from(blocks.len()))
+        };
+        node.room.unwrap_or_else(|| node.blocks.map_or(0, of_device))
+    }
+
+    /// Most blocks of its model that fit a node.
+    #[must_use]
+    pub fn blocks_max(&self, node: &Node) -> u32 {
+        let published =
+            node.rates.as_ref().map(|rates| u32::try_from(rates.len()).unwrap_or(u32::MAX));
+        let fit = published.unwrap_or_else(|| self.devices[node.device].blocks_max());
+        // What was published of rates may end before what a node holds.
+        let held = node.blocks.map_or(0, |blocks| blocks.len());
+        fit.max(held).min(self.models[node.model].block_count)
     }
 
     /// Whether sessions can go on after a loss.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::{
     Event, Run, SECOND,
+    prefixes::{KEPT_S, PAGE_POSITIONS},
     routing::NoRoute,
     session::{Hop, Session, State, Step},
 };
@@ -11,10 +12,6 @@ use crate::{clock::Instant, world::Arrival};
 
 /// Positions of one step of a prompt, as home cuts it.
 const CHUNK_POSITIONS: u32 = 128;
-/// Positions of a page of the prefix cache.
-const PAGE_POSITIONS: u32 = 32;
-/// Seconds for which stages keep the pages of a session that ended.
-const KEPT_S: f64 = 600.0;
 /// Seconds after which people try again who got no answer: without a pause they would ask for ever
 /// at one instant while a stage is gone.
 const AGAIN_S: f64 = 1.0;
@@ -73,9 +70,10 @@ impl Run<'_> {
 
     fn request(&mut self, workload: u32) -> u32 {
         self.requests += 1;
-        let length = self.sources[workload as usize].length();
+        let source = &mut self.sources[workload as usize];
+        let (length, prefix) = (source.length(), source.prefix());
         let owner = &self.world.workloads[workload as usize];
-        self.keep(Session::new((workload, owner), length, self.now))
+        self.keep(Session { prefix, ..Session::new((workload, owner), length, self.now) })
     }
 
     fn keep(&mut self, mut session: Session) -> u32 {
@@ -97,6 +95,9 @@ impl Run<'_> {
             session.asked = self.now;
         }
         session.state = State::Waiting;
+        if session.losses == 0 && !session.audit {
+            self.measured.asked(self.now);
+        }
         let home = session.home as usize;
         if self.waiting[home].is_empty() && self.open(id) {
             return;
@@ -124,8 +125,8 @@ impl Run<'_> {
         );
         let route = match route {
             Ok(route) => route,
-            Err(NoRoute::Full) => return false,
-            Err(NoRoute::Never) => {
+            Err(NoRoute::Full) if self.fits(id) => return false,
+            Err(NoRoute::Full | NoRoute::Never) => {
                 self.end(id, Ending::Refused);
                 return false;
             }
@@ -142,6 +143,7 @@ impl Run<'_> {
         if session.kept > 0 && session.route != route {
             session.kept = 0;
         }
+        session.kept = session.kept.max(self.prefixes.kept(session, &route, self.now));
         session.route = Rc::clone(&route);
         session.state = State::Prompt;
         session.context = u64::from(session.kept);
@@ -153,6 +155,16 @@ impl Run<'_> {
             self.queue.push(at, Event::Opened(id, epoch));
         }
         true
+    }
+
+    /// Whether there would be room for a request if nothing else ran: who waits for more than there
+    /// is would wait for ever, and all behind it.
+    fn fits(&mut self, id: u32) -> bool {
+        let session = &self.sessions[id as usize];
+        let workload = session.workload as usize;
+        let world = self.world;
+        let longest = self.longest[workload].get_or_insert_with(|| world.longest(workload));
+        session.positions() <= *longest
     }
 
     /// Sends the prompt, and what came of the answer before a stage was lost.
@@ -233,6 +245,7 @@ impl Run<'_> {
     /// The answer is whole.
     pub(super) fn complete(&mut self, id: u32) {
         self.release(id);
+        self.prefixes.ended(&self.sessions[id as usize], self.now);
         self.end(id, Ending::Done);
         self.make_room();
     }
@@ -295,9 +308,11 @@ impl Run<'_> {
 
     /// The next request of a conversation begins with all that was said.
     fn continue_talk(&mut self, before: u32, workload: u32, said: u32, pause: f64) {
-        let route = Rc::clone(&self.sessions[before as usize].route);
+        let before = &self.sessions[before as usize];
+        let (route, prefix) = (Rc::clone(&before.route), before.prefix);
         let next = self.request(workload);
         let session = &mut self.sessions[next as usize];
+        session.prefix = prefix;
         session.prompt = session.prompt.saturating_add(said);
         if pause <= KEPT_S {
             session.kept = said / PAGE_POSITIONS * PAGE_POSITIONS;

@@ -70,11 +70,15 @@ pub struct InstitutionUse {
     pub failed: u64,
 }
 
-/// Tokens over time.
+/// Counts over time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Series {
     /// Tokens that came in each slice.
     pub tokens: Vec<u64>,
+    /// Requests that reached their home in each slice, and those that ended, however they did.
+    pub asked: Vec<u64>,
+    /// See above.
+    pub ended: Vec<u64>,
 }
 
 /// What a run left behind.
@@ -84,7 +88,7 @@ pub struct Measured {
     pub until_s: f64,
     /// Requests that were answered, in order of their ends.
     pub samples: Vec<Sample>,
-    /// Tokens over time.
+    /// Counts over time.
     pub series: Series,
     /// By node.
     pub nodes: Vec<NodeUse>,
@@ -121,7 +125,11 @@ impl Measured {
         Self {
             until_s: options.until_s,
             samples: Vec::new(),
-            series: Series { tokens: vec![0; SLICES] },
+            series: Series {
+                tokens: vec![0; SLICES],
+                asked: vec![0; SLICES],
+                ended: vec![0; SLICES],
+            },
             nodes: (0..world.nodes.len()).map(node).collect(),
             institutions: vec![InstitutionUse::default(); institutions],
             given: vec![0; pairs],
@@ -144,6 +152,12 @@ impl Measured {
     pub(super) fn tokens(&mut self, count: u32, at: Instant) {
         let slice = self.slice(at);
         self.series.tokens[slice] += u64::from(count);
+    }
+
+    /// A request reaches its home for the first time.
+    pub(super) fn asked(&mut self, at: Instant) {
+        let slice = self.slice(at);
+        self.series.asked[slice] += 1;
     }
 
     /// A node ran from one time to another.
@@ -189,6 +203,8 @@ impl Measured {
         if session.audit {
             return;
         }
+        let slice = self.slice(now);
+        self.series.ended[slice] += 1;
         let taker = &mut self.institutions[session.institution as usize];
         match how {
             Ending::Refused => taker.refused += 1,
@@ -234,11 +250,18 @@ impl Measured {
         self.slice_ns as f64 / SECOND
     }
 
+    /// The first slice that begins `from_s` seconds after the start or later; the last one at most.
+    #[must_use]
+    pub fn slice_from(&self, from_s: f64) -> usize {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within a run")]
+        let first = (from_s / self.slice_s()).ceil() as usize;
+        first.min(SLICES - 1)
+    }
+
     /// Tokens per second from `from_s` on.
     #[must_use]
     pub fn tokens_per_s(&self, from_s: f64) -> f64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within a run")]
-        let first = ((from_s / self.slice_s()).ceil() as usize).min(SLICES - 1);
+        let first = self.slice_from(from_s);
         let tokens: u64 = self.series.tokens[first..].iter().sum();
         tokens as f64 / ((SLICES - first) as f64 * self.slice_s())
     }

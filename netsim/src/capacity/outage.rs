@@ -104,6 +104,7 @@ impl Run<'_> {
                 worker.rows.clear();
                 worker.outbox.clear();
                 self.stop(node);
+                self.prefixes.lose(node);
                 self.lose_all(node);
             }
         }

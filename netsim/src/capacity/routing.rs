@@ -274,12 +274,18 @@ fn flows(world: &World, workload: usize) -> Vec<(Vec<Hop>, f64)> {
 /// Chains of nodes that hold neighbouring blocks, each node in one of them, in order of their
 /// names' sections; every chain with the rate of its slowest node.
 fn pipelines(world: &World, workload: usize) -> Vec<(Vec<Hop>, f64)> {
-    let model = world.workloads[workload].model;
+    let asked = &world.workloads[workload];
+    let (model, policy) = (asked.model, &world.policies[asked.policy]);
+    let home = &world.nodes[asked.home].member.institution;
     let count = world.models[model].block_count;
     let mut left: Vec<Hop> = (0u32..)
         .zip(&world.nodes)
         .filter(|(_, node)| node.model == model)
-        .filter_map(|(index, node)| Some((index, node.blocks?)))
+        .filter_map(|(index, node)| {
+            let access = Access::Blocks { blocks: node.blocks?, block_count: count };
+            policy.permits(&node.member.subject(), home, access).ok()?;
+            Some((index, node.blocks?))
+        })
         .collect();
     let mut chains = Vec::new();
     loop {

@@ -67,6 +67,8 @@ pub(super) struct Session {
     pub(super) context: u64,
     /// Positions of the prompt that stages kept of the turn before.
     pub(super) kept: u32,
+    /// Which beginning its prompt shares with others, and the tokens of that.
+    pub(super) prefix: Option<(u32, u32)>,
     /// Whether it computes another answer again; nobody waits for it.
     pub(super) audit: bool,
     /// When it was asked, when it got a route, when tokens came.
@@ -102,6 +104,7 @@ impl Session {
             produced: 0,
             context: 0,
             kept: 0,
+            prefix: None,
             audit: false,
             asked,
             first: Instant(0),

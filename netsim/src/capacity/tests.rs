@@ -1,5 +1,7 @@
 //! Small worlds whose figures are known.
 
+mod demand;
+mod faults;
 mod laws;
 mod leaps;
 
@@ -168,8 +170,12 @@ fn what_a_policy_forbids_is_refused_and_never_computed() {
     let rule = "[[policy]]\nname = \"nl\"\nallowed_jurisdictions = [\"NL\"]\n";
     let text =
         SMALL.replace("model = \"toy\"\narrivals", "model = \"toy\"\npolicy = \"nl\"\narrivals");
-    let measured = simulate(&world(&format!("{text}{rule}")), options(30.0));
-    assert!(measured.samples.is_empty());
-    assert!(measured.institutions[0].refused > 30);
-    assert_eq!(measured.nodes.iter().map(|node| node.busy_s).sum::<f64>(), 0.0);
+    for kind in ["mesh", "flow", "swarm", "pipelines"] {
+        let router = format!("[router]\nkind = \"{kind}\"\n");
+        let measured = simulate(&world(&format!("{text}{rule}{router}")), options(30.0));
+        assert!(measured.samples.is_empty(), "{kind}");
+        assert!(measured.institutions[0].refused > 30, "{kind}");
+        let busy: f64 = measured.nodes.iter().map(|node| node.busy_s).sum();
+        assert_eq!(busy, 0.0, "{kind}");
+    }
 }

@@ -3,7 +3,8 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
-use serde_json::json;
+use comity_protocol::placement::Mask;
+use serde_json::{Value, json};
 
 use super::{
     Outcome,
@@ -13,8 +14,9 @@ use super::{
     run::{CommandError, Common},
 };
 use crate::{
-    plan::screen::{Loss, PairLoss, losses, pairs},
-    world::World,
+    outlook::{self, Lost, OutlookError, text},
+    plan::screen::{PairLoss, pairs},
+    world::{ModelFleet, Need, World},
 };
 
 /// Pairs that a table shows.
@@ -38,69 +40,45 @@ pub struct Args {
     which: Which,
 }
 
-/// Groups of nodes that fail at once: kind and name of each, its places in the fleet.
-type Groups = BTreeMap<(u8, String), Vec<usize>>;
-
-/// Number of the kind that sites are.
-const SITE: u8 = 1;
+/// Every two sites, the worst first, and the names of all.
+struct Pairs {
+    sites: Vec<String>,
+    rows: Vec<PairLoss>,
+}
 
 /// Runs it.
 ///
 /// # Errors
 /// [`CommandError`].
 pub fn run(args: &Args) -> Result<Outcome, CommandError> {
-    let world = args.common.world(&args.scenario)?;
+    let world = args.common.world(&args.scenario, Need::Routes)?;
     let Planned { fleet, mask, .. } = args.which.of(&world)?;
-    let groups = groups(&world, &fleet.nodes);
-    let sites = groups.iter().filter(|((kind, _), _)| *kind == SITE);
-    let (site_names, sites): (Vec<String>, Vec<_>) =
-        sites.map(|((_, name), places)| (name.clone(), places.clone())).unzip();
-    let (names, groups): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
-    let found = losses(&fleet.fleet, &fleet.placement, &mask, &groups)?;
-    let mut rows: Vec<(&str, &Loss)> =
-        names.iter().map(|(_, name)| name.as_str()).zip(&found).collect();
-    rows.sort_by(|one, other| other.1.share.total_cmp(&one.1.share).then(one.0.cmp(other.0)));
-    let mut both = Vec::new();
-    if args.pairs {
-        let bar = Progress::new("pairs of sites");
-        let count = (sites.len() * sites.len().saturating_sub(1) / 2) as u64;
-        let done = |pairs| bar.steps(pairs as u64, count);
-        both = pairs(&fleet.fleet, &fleet.placement, &mask, &sites, &done)?;
-        bar.end();
-        both.sort_by(worst_first);
-    }
+    let model = world.workloads[args.which.workload].model;
+    let found = outlook::losses(&world, &fleet, model, &mask).map_err(OutlookError::from)?;
+    let both = if args.pairs { Some(both(&world, &fleet, &mask)?) } else { None };
     if args.common.json {
-        print_json(&json(&rows, &site_names, args.pairs.then_some(&both)));
+        print_json(&json(&found, both.as_ref()));
     } else {
-        let mut out = format!("{:<44}{:>18}{:>12}\n", "without", "positions/s left", "lost, %");
-        for (name, loss) in &rows {
-            let _ = writeln!(out, "{name:<44}{:>18.1}{:>12.1}", loss.rate, loss.share * 100.0);
-        }
-        if args.pairs {
-            out.push_str(&table(&site_names, &both));
-        }
-        print(&out);
+        let both = both.map_or_else(String::new, |both| table(&both));
+        print(&(text::losses(&found, usize::MAX) + &both));
     }
-    let fatal = names.iter().zip(&found).any(|((kind, _), loss)| *kind == 0 && loss.rate <= 0.0);
+    let fatal = found.iter().any(|it| it.kind == "node" && it.left <= 0.0);
     if fatal { Ok(Outcome::Failed) } else { Ok(Outcome::Done) }
 }
 
-fn groups(world: &World, nodes: &[usize]) -> Groups {
-    let mut groups = Groups::new();
-    for (place, index) in nodes.iter().enumerate() {
-        let node = &world.nodes[*index];
-        let site = &world.sites[node.site];
-        let kinds = [
-            format!("node {}", node.name),
-            format!("site {}", site.name),
-            format!("institution {}", world.institutions[node.institution].name),
-            format!("country {}", site.country),
-        ];
-        for (kind, name) in (0..).zip(kinds) {
-            groups.entry((kind, name)).or_default().push(place);
-        }
+fn both(world: &World, fleet: &ModelFleet, mask: &Mask) -> Result<Pairs, CommandError> {
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, index) in fleet.nodes.iter().enumerate() {
+        groups.entry(&world.sites[world.nodes[*index].site].name).or_default().push(place);
     }
-    groups
+    let (sites, groups): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+    let bar = Progress::new("pairs of sites");
+    let count = (groups.len() * groups.len().saturating_sub(1) / 2) as u64;
+    let done = |pairs| bar.steps(pairs as u64, count);
+    let mut rows = pairs(&fleet.fleet, &fleet.placement, mask, &groups, &done)?;
+    bar.end();
+    rows.sort_by(worst_first);
+    Ok(Pairs { sites: sites.into_iter().map(str::to_owned).collect(), rows })
 }
 
 /// What is lost only because both are gone comes first among equal losses.
@@ -109,43 +87,36 @@ fn worst_first(one: &PairLoss, other: &PairLoss) -> Ordering {
     by(|it| it.share).then(by(|it| it.beyond)).then(one.groups.cmp(&other.groups))
 }
 
-fn table(sites: &[String], pairs: &[PairLoss]) -> String {
+fn table(both: &Pairs) -> String {
     let mut out = format!(
-        "\n{:<44}{:>18}{:>12}{:>18}\n",
-        "without both", "positions/s left", "lost, %", "beyond one, %"
+        "\n{:<44}{:>16}{:>10}{:>16}\n",
+        "without both", "tokens/s left", "lost, %", "beyond one, %"
     );
-    for pair in pairs.iter().take(PAIRS_SHOWN) {
-        let name = pair.groups.map(|site| sites[site].trim_start_matches("site ")).join(" and ");
+    for pair in both.rows.iter().take(PAIRS_SHOWN) {
+        let name = pair.groups.map(|site| both.sites[site].as_str()).join(" and ");
         let (share, beyond) = (pair.share * 100.0, pair.beyond * 100.0);
-        let _ = writeln!(out, "{name:<44}{:>18.1}{share:>12.1}{beyond:>18.1}", pair.rate);
+        let _ = writeln!(out, "{name:<44}{:>16.1}{share:>10.1}{beyond:>16.1}", pair.rate);
     }
-    let none = pairs.iter().filter(|pair| pair.rate <= 0.0).count();
-    let only = pairs.iter().filter(|pair| pair.rate <= 0.0 && pair.beyond > 0.0).count();
+    let none = both.rows.iter().filter(|pair| pair.rate <= 0.0).count();
+    let only = both.rows.iter().filter(|pair| pair.rate <= 0.0 && pair.beyond > 0.0).count();
     let _ = writeln!(
         out,
         "(of {} pairs {none} leave nothing, {only} of them though each site alone leaves something)",
-        pairs.len()
+        both.rows.len()
     );
     out
 }
 
-fn json(
-    rows: &[(&str, &Loss)],
-    sites: &[String],
-    pairs: Option<&Vec<PairLoss>>,
-) -> serde_json::Value {
-    let rows: Vec<_> = rows
-        .iter()
-        .map(|(name, loss)| json!({ "lost": name, "left": loss.rate, "share": loss.share }))
-        .collect();
+fn json(found: &[Lost], both: Option<&Pairs>) -> Value {
+    let row = |it: &Lost| {
+        json!({ "lost": format!("{} {}", it.kind, it.name), "left": it.left, "share": it.share,
+            "stops": text::stops(it) })
+    };
+    let rows: Vec<_> = found.iter().map(row).collect();
+    let Some(both) = both else { return json!({ "losses": rows }) };
     let pair = |pair: &PairLoss| {
-        json!({ "lost": pair.groups.map(|site| &sites[site]), "left": pair.rate,
+        json!({ "lost": pair.groups.map(|site| &both.sites[site]), "left": pair.rate,
             "share": pair.share, "beyond": pair.beyond })
     };
-    match pairs {
-        None => json!({ "losses": rows }),
-        Some(pairs) => {
-            json!({ "losses": rows, "pairs": pairs.iter().map(pair).collect::<Vec<_>>() })
-        }
-    }
+    json!({ "losses": rows, "pairs": both.rows.iter().map(pair).collect::<Vec<_>>() })
 }

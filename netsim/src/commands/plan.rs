@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, path::PathBuf};
 
-use comity_protocol::placement::{Evaluator, Flow, Mask, Part, Placement};
+use comity_protocol::placement::{Evaluator, Flow, Mask, Placement};
 use serde_json::json;
 
 use super::{
@@ -11,8 +11,9 @@ use super::{
     run::{CommandError, Common},
 };
 use crate::{
+    outlook::{self, Account, RulePrice, part, text as tables},
     plan::{self, Settings},
-    world::{ModelFleet, World},
+    world::{ModelFleet, Need, World},
 };
 
 /// Placements that a search evaluates unless told otherwise: some seconds for tens of nodes.
@@ -68,7 +69,7 @@ impl Which {
 /// # Errors
 /// [`CommandError`].
 pub fn run(args: &Args) -> Result<Outcome, CommandError> {
-    let world = args.common.world(&args.scenario)?;
+    let world = args.common.world(&args.scenario, Need::Placement)?;
     let Planned { fleet, mask, settings } = args.which.of(&world)?;
     let bar = Progress::new("placements tried");
     let found = plan::search(
@@ -94,33 +95,43 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
     row("Parallax (pipelines)", plan::parallax::placement(&fleet.fleet, &mask));
     row("found", Some(found.placement.clone()));
     let flow = evaluator.flow(&fleet.fleet, &found.placement, &mask)?;
+    let model = world.workloads[args.which.workload].model;
+    let rules = rules(&world, model, settings)?;
+    let (accounts, fairness) = outlook::accounts(&world, &fleet, &flow, model);
+    let plan = Found { placement: &found.placement, rows: &rows, flow: &flow, rules: &rules };
     if args.common.json {
-        print_json(&json(&world, &fleet, &found.placement, &rows, &flow));
+        let mut out = json(&world, &fleet, &plan);
+        out["accounts"] = json!(accounts);
+        out["fairness"] = json!(fairness);
+        print_json(&out);
     } else {
-        print(&text(&world, &fleet, &found.placement, &rows, &flow));
+        print(&text(&world, &fleet, &plan, (&accounts, fairness)));
     }
     if flow.rate() > 0.0 { Ok(Outcome::Done) } else { Ok(Outcome::Failed) }
 }
 
-/// A part of the fleet, by its names.
-pub(super) fn part(world: &World, fleet: &ModelFleet, part: Part) -> String {
-    let name = |node: usize| &world.nodes[fleet.nodes[node]].name;
-    match part {
-        Part::Entry { node } => format!("from home to {}", name(node)),
-        Part::Compute { node } => format!("{} itself", name(node)),
-        Part::Network { node } => format!("the interface of {}", name(node)),
-        Part::Link { from, to } => format!("{} to {}", name(from), name(to)),
-        Part::Exit { node } => format!("from {} to home", name(node)),
-    }
+/// What was found, for people and programs.
+struct Found<'a> {
+    placement: &'a Placement,
+    /// What each placement that was compared yields.
+    rows: &'a [(&'a str, f64)],
+    flow: &'a Flow,
+    rules: &'a [RulePrice],
 }
 
-fn json(
-    world: &World,
-    fleet: &ModelFleet,
-    placement: &Placement,
-    rows: &[(&str, f64)],
-    flow: &Flow,
-) -> serde_json::Value {
+/// What the rules of the model cost, also if nodes may hold other blocks.
+fn rules(world: &World, model: usize, settings: Settings) -> Result<Vec<RulePrice>, CommandError> {
+    let evaluations = (settings.evaluations / 10).max(1_000);
+    let bar = Progress::new("placements tried under rules");
+    let most = evaluations * world.policies.len() as u64;
+    let search = Some(Settings { evaluations, ..settings });
+    let found = outlook::rules(world, model, search, &mut bar.searches(most));
+    bar.end();
+    Ok(found?)
+}
+
+fn json(world: &World, fleet: &ModelFleet, found: &Found<'_>) -> serde_json::Value {
+    let Found { placement, rows, flow, rules } = *found;
     let nodes: Vec<_> = fleet
         .nodes
         .iter()
@@ -138,17 +149,18 @@ fn json(
     let compared: serde_json::Map<_, _> =
         rows.iter().map(|(name, rate)| ((*name).to_owned(), json!(rate))).collect();
     json!({ "positions_per_s": flow.rate(), "compared": compared, "nodes": nodes,
-        "bottlenecks": limits })
+        "bottlenecks": limits, "rules": rules })
 }
 
 fn text(
     world: &World,
     fleet: &ModelFleet,
-    placement: &Placement,
-    rows: &[(&str, f64)],
-    flow: &Flow,
+    found: &Found<'_>,
+    (accounts, fairness): (&[Account], Option<f64>),
 ) -> String {
-    let mut out = format!("{}\n\n{:<24}{:>16}\n", world.name, "placement", "positions/s");
+    let Found { placement, rows, flow, rules } = *found;
+    let name = &world.models[world.nodes[fleet.nodes[0]].model].name;
+    let mut out = format!("{}\n\n{:<24}{:>16}\n", world.name, "placement", "tokens/s");
     for (name, rate) in rows {
         let _ = writeln!(out, "{name:<24}{rate:>16.1}");
     }
@@ -171,5 +183,7 @@ fn text(
             "  no placement reaches every block: the nodes that the rules let in hold too few\n",
         );
     }
+    out.push_str(&tables::rules(name, rules));
+    out.push_str(&tables::accounts(accounts, fairness));
     out
 }

@@ -35,6 +35,17 @@ impl Progress {
         self.0.set_position(done);
     }
 
+    /// Hears of one search after the other, `most` placements in all.
+    pub(super) fn searches(&self, most: u64) -> impl FnMut(crate::plan::Progress) + use<'_> {
+        let (mut done, mut last) = (0, 0);
+        move |at| {
+            // A search that begins counts from zero again.
+            done += at.evaluations.checked_sub(last).unwrap_or(at.evaluations);
+            last = at.evaluations;
+            self.at(done, most);
+        }
+    }
+
     pub(super) fn end(&self) {
         self.0.finish_and_clear();
     }

@@ -12,16 +12,25 @@ use comity_protocol::placement::PlacementError;
 use super::{Outcome, print, print_json, progress::Progress};
 use crate::{
     calibrate::{CalibrateError, CalibratedError},
+    capacity::Measured,
     measurement::MeasurementError,
-    plan::buy::BuyError,
-    replicate::replicate,
-    report::{csv, html, summarise, table, trace},
+    outlook::{Depth, Outlook, OutlookError, outlooks, text as tables},
+    plan::{Settings, buy::Trials, vacant},
+    replicate::{replicate, rule_costs},
+    report::{RuleCost, csv, html, summarise, table, trace},
     scenario::{ScenarioError, ScenarioFile},
-    world::{World, WorldFleetError},
+    world::{Need, World, WorldFleetError},
 };
 
+/// A scenario that explains every key.
+const EXAMPLE: &str = include_str!("../../examples/scenario.toml");
 /// Passes that a trace holds at most.
 const TRACE_MAX: usize = 200_000;
+/// Placements tried for nodes whose sections name no blocks: some tenths of a second.
+const PLACING: u64 = 50_000;
+/// Placements tried for each search of a report, and searches for each offer.
+const REPORT_EVALUATIONS: u64 = 50_000;
+const REPORT_SEARCHES: u64 = 3;
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -30,9 +39,16 @@ const TRACE_MAX: usize = 200_000;
     hospitals.toml --html report.html --csv answers.csv --trace trace.json")]
 pub struct Args {
     /// The scenario file.
-    pub scenario: PathBuf,
+    #[arg(required_unless_present = "example")]
+    pub scenario: Option<PathBuf>,
+    /// Print a scenario that explains every key, and end.
+    #[arg(long)]
+    pub example: bool,
     #[command(flatten)]
     pub(super) common: Common,
+    /// Simulate without each rule too, with the same requests: what it costs in rate and time.
+    #[arg(long)]
+    pub rules: bool,
     /// Write a report for a browser.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
@@ -96,9 +112,9 @@ pub enum CommandError {
     /// What nodes hold does not fit them.
     #[error(transparent)]
     Placement(#[from] PlacementError),
-    /// Offers cannot be compared.
+    /// The largest flow says nothing.
     #[error(transparent)]
-    Buy(#[from] BuyError),
+    Outlook(#[from] OutlookError),
     /// There is no such workload.
     #[error("there is no workload {got}: the scenario has {count}, counted from 0")]
     NoWorkload {
@@ -118,6 +134,16 @@ pub enum CommandError {
         /// What was given.
         text: String,
     },
+    /// The scenario does not hold with what is varied.
+    #[error("{path} with {set}: {message}")]
+    Varied {
+        /// The scenario.
+        path: PathBuf,
+        /// Keys and values.
+        set: String,
+        /// What is wrong then.
+        message: String,
+    },
     /// A file could not be written.
     #[error("{path} cannot be written")]
     Write {
@@ -130,13 +156,26 @@ pub enum CommandError {
 }
 
 impl Common {
-    /// Reads and resolves a scenario, with what the command line says otherwise.
-    pub(super) fn world(&self, path: &Path) -> Result<World, CommandError> {
-        let file = ScenarioFile::load(path)?;
-        let mut world = World::resolve(&file, self.data.as_deref())?;
+    /// Reads and resolves a scenario, with what the command line says otherwise, and checks what the
+    /// command needs of it.
+    pub(super) fn world(&self, path: &Path, need: Need) -> Result<World, CommandError> {
+        self.resolve(&ScenarioFile::load(path)?, need)
+    }
+
+    /// The same for a scenario that was read. Nodes whose sections name no blocks are given some
+    /// where routes are needed.
+    pub(super) fn resolve(&self, file: &ScenarioFile, need: Need) -> Result<World, CommandError> {
+        let mut world = World::resolve(file, self.data.as_deref())?;
         world.seed = self.seed.unwrap_or(world.seed);
         world.run.runs = self.runs.unwrap_or(world.run.runs);
         world.run.exact |= self.exact;
+        let is_vacant = |node: &crate::world::Node| node.stage && node.blocks.is_none();
+        if need == Need::Routes && world.nodes.iter().any(is_vacant) {
+            world.check(file, Need::Placement)?;
+            let settings = Settings { seed: world.seed, evaluations: PLACING };
+            vacant::fill(&mut world, settings)?;
+        }
+        world.check(file, need)?;
         Ok(world)
     }
 }
@@ -163,15 +202,22 @@ pub(super) fn save(path: &Path, text: &str) -> Result<(), CommandError> {
 /// # Errors
 /// [`CommandError`].
 pub fn run(args: &Args) -> Result<Outcome, CommandError> {
-    let world = args.common.world(&args.scenario)?;
+    let Some(scenario) = args.scenario.as_ref().filter(|_| !args.example) else {
+        print(EXAMPLE);
+        return Ok(Outcome::Done);
+    };
+    let world = args.common.world(scenario, Need::Routes)?;
     let passes = if args.trace.is_some() { TRACE_MAX } else { 0 };
     let progress = Progress::new("runs");
     let (runs, warm_up) =
         replicate(&world, passes, u64::MAX, &|_, most| progress.step(most as u64));
     progress.end();
     let summary = summarise(&world, &runs, warm_up);
+    let rules = if args.rules { costs(&world, &runs, warm_up) } else { Vec::new() };
+    let outlooks = outlook(&world, args.html.is_some())?;
     if let Some(path) = &args.html {
-        save(path, &html::page(&summary, &[], &[]))?;
+        let further = html::Further { outlooks: &outlooks, rules: &rules, sweeps: &[] };
+        save(path, &html::page(&summary, &further))?;
     }
     if let Some((path, run)) = args.csv.as_ref().zip(runs.first()) {
         save(path, &csv::answers(&world, run))?;
@@ -179,11 +225,41 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
     if let Some((path, run)) = args.trace.as_ref().zip(runs.first()) {
         save(path, &trace::passes(&world, run))?;
     }
-    match args.common.json {
-        true => print_json(&serde_json::to_value(&summary).unwrap_or_default()),
-        false => print(&table::text(&summary)),
+    if args.common.json {
+        let mut out = serde_json::to_value(&summary).unwrap_or_default();
+        out["rules"] = serde_json::to_value(&rules).unwrap_or_default();
+        out["outlook"] = serde_json::to_value(&outlooks).unwrap_or_default();
+        print_json(&out);
+    } else {
+        let flows = outlooks.iter().map(|it| tables::rules(&it.model, &it.rules));
+        let parts = [table::text(&summary), flows.collect(), table::rule_costs(&rules)];
+        print(&parts.concat());
     }
     Ok(Outcome::Done)
+}
+
+/// What each rule costs, simulated.
+fn costs(world: &World, runs: &[Measured], warm_up_s: f64) -> Vec<RuleCost> {
+    let progress = Progress::new("runs without a rule");
+    let costs = rule_costs(world, runs, warm_up_s, &|most| progress.step(most as u64));
+    progress.end();
+    costs
+}
+
+/// What the largest flow says; for a report also what takes searches.
+pub(super) fn outlook(world: &World, searches: bool) -> Result<Vec<Outlook>, CommandError> {
+    let settings = Settings { seed: world.seed, evaluations: REPORT_EVALUATIONS };
+    let seeds = (0..REPORT_SEARCHES).map(|number| world.seed.wrapping_add(number)).collect();
+    let trials = Trials { seeds, evaluations: REPORT_EVALUATIONS };
+    let depth = match searches {
+        true => Depth { rules: Some(settings), offers: Some(trials) },
+        false => Depth::default(),
+    };
+    let bar = Progress::new("placements tried");
+    let count = world.policies.len() as u64 + REPORT_SEARCHES * (world.offers.len() as u64 + 1);
+    let found = outlooks(world, &depth, &mut bar.searches(count * REPORT_EVALUATIONS));
+    bar.end();
+    Ok(found?)
 }
 
 #[cfg(test)]

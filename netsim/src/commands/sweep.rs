@@ -10,14 +10,15 @@ use toml::Value;
 use super::{
     Outcome, print, print_json,
     progress::Progress,
-    run::{CommandError, Common},
+    run::{CommandError, Common, outlook, save},
 };
 use crate::{
     capacity::{Measured, Options, simulate},
-    report::table::interval,
-    scenario::ScenarioFile,
+    replicate::replicate,
+    report::{Load, Sweep, html, summarise, table::interval},
+    scenario::{ScenarioError, ScenarioFile},
     statistics::{Estimate, mean},
-    world::World,
+    world::{Need, World},
 };
 
 /// What to vary.
@@ -35,6 +36,9 @@ pub struct Args {
     /// from 0 or `*` for all. Several are combined.
     #[arg(long, value_name = "KEY=VALUE,..", required = true)]
     vary: Vec<String>,
+    /// Write a report of the scenario as it stands for a browser, with curves over what is varied.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// What to compare.
@@ -56,6 +60,7 @@ struct Point {
     first: Vec<f64>,
     token: Vec<f64>,
     unanswered: Vec<f64>,
+    load: Load,
 }
 
 /// Runs it.
@@ -66,7 +71,7 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
     let text = fs::read_to_string(&args.scenario)
         .map_err(|source| CommandError::Read { path: args.scenario.clone(), source })?;
     // The file as it stands must hold, so that its errors have lines.
-    args.common.world(&args.scenario)?;
+    let world = args.common.world(&args.scenario, Need::Routes)?;
     let varied: Vec<(String, Vec<String>)> =
         args.vary.iter().map(|text| split(text)).collect::<Result<_, _>>()?;
     let points = combinations(&varied);
@@ -82,6 +87,9 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
         .collect::<Result<_, _>>()?;
     bar.end();
     let keys: Vec<&str> = varied.iter().map(|(key, _)| key.as_str()).collect();
+    if let Some(path) = &args.html {
+        save(path, &page(&world, &keys, &points)?)?;
+    }
     match args.common.json {
         true => print_json(
             &json!({ "points": points.iter().map(|point| point.json(&keys)).collect::<Vec<_>>() }),
@@ -96,7 +104,8 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
 /// # Errors
 /// [`CommandError`].
 pub fn compare(args: &CompareArgs) -> Result<Outcome, CommandError> {
-    let [one, other] = [&args.scenario, &args.other].map(|path| args.common.world(path));
+    let [one, other] =
+        [&args.scenario, &args.other].map(|path| args.common.world(path, Need::Routes));
     let worlds = [one?, other?];
     let runs = worlds[0].run.runs.max(2);
     let bar = Progress::new("runs");
@@ -133,6 +142,9 @@ pub fn compare(args: &CompareArgs) -> Result<Outcome, CommandError> {
             json!({ "first": all[0], "second": all[1], "difference": all[2] }),
         );
     }
+    let words = points.iter().map(|point| point.load.word()).collect::<Vec<_>>();
+    let _ = writeln!(out, "{:<24}{:>24}{:>24}", "keeps up?", words[0], words[1]);
+    rows.insert("load".to_owned(), json!([points[0].load, points[1].load]));
     out.push_str("(runs in pairs of the same seed; intervals of 95 %)\n");
     match args.common.json {
         true => print_json(&rows.into()),
@@ -185,12 +197,25 @@ fn point(
         }
     }
     let text = toml::to_string(&document).unwrap_or_default();
-    let file = ScenarioFile::parse(&args.scenario, text)?;
-    let mut world = World::resolve(&file, args.common.data.as_deref())?;
-    world.seed = args.common.seed.unwrap_or(world.seed);
-    world.run.exact |= args.common.exact;
-    let runs = args.common.runs.unwrap_or(world.run.runs);
+    let world = ScenarioFile::parse(&args.scenario, text)
+        .map_err(CommandError::from)
+        .and_then(|file| args.common.resolve(&file, Need::Routes))
+        .map_err(|error| varied_error(error, varied, &values))?;
+    let runs = world.run.runs;
     Ok(Point::of(&world, values, runs))
+}
+
+/// An error with what was varied in place of a line, for the varied text is in no file.
+fn varied_error(
+    error: CommandError,
+    varied: &[(String, Vec<String>)],
+    values: &[String],
+) -> CommandError {
+    let CommandError::Scenario(ScenarioError::Parse { path, message, .. }) = error else {
+        return error;
+    };
+    let set = varied.iter().zip(values).map(|((key, _), value)| format!("{key}={value}"));
+    CommandError::Varied { path, set: set.collect::<Vec<_>>().join(" "), message }
 }
 
 /// Sets every value that a path names; says how many there were.
@@ -248,6 +273,7 @@ impl Point {
             first: over(&|run| times(run, |sample| sample.first_s)),
             token: over(&|run| times(run, |sample| sample.token_s)),
             unanswered: over(&unanswered),
+            load: Load::of(&measured, cut),
         }
     }
 
@@ -259,8 +285,40 @@ impl Point {
             .collect();
         json!({ "values": values, "tokens_per_s": Estimate::of(&self.tokens),
             "first_token_s": Estimate::of(&self.first), "token_s": Estimate::of(&self.token),
-            "unanswered": Estimate::of(&self.unanswered) })
+            "unanswered": Estimate::of(&self.unanswered), "load": self.load })
     }
+}
+
+/// The scenario as it stands, and curves over each key that is varied, the others at their first
+/// value.
+fn page(world: &World, keys: &[&str], points: &[Point]) -> Result<String, CommandError> {
+    let bar = Progress::new("runs");
+    let (runs, warm_up) = replicate(world, 0, u64::MAX, &|_, most| bar.step(most as u64));
+    bar.end();
+    let summary = summarise(world, &runs, warm_up);
+    let outlooks = outlook(world, true)?;
+    let mut sweeps = Vec::new();
+    for (place, key) in keys.iter().enumerate() {
+        let others = |point: &&Point| {
+            (0..keys.len()).all(|at| at == place || point.values[at] == points[0].values[at])
+        };
+        let along: Vec<(f64, &Point)> = points
+            .iter()
+            .filter(others)
+            .filter_map(|point| Some((point.values[place].parse().ok()?, point)))
+            .collect();
+        let curve = |title: &str, value: fn(&Point) -> Vec<f64>| Sweep {
+            title: title.to_owned(),
+            x_label: (*key).to_owned(),
+            points: along.iter().map(|(x, point)| (*x, Estimate::of(&value(point)))).collect(),
+        };
+        if along.len() > 1 {
+            sweeps.push(curve("tokens per second", |point| point.tokens.clone()));
+            sweeps.push(curve("mean seconds to the first token", |point| point.first.clone()));
+        }
+    }
+    let further = html::Further { outlooks: &outlooks, rules: &[], sweeps: &sweeps };
+    Ok(html::page(&summary, &further))
 }
 
 fn table(keys: &[&str], points: &[Point]) -> String {
@@ -270,7 +328,7 @@ fn table(keys: &[&str], points: &[Point]) -> String {
     }
     let _ = writeln!(
         out,
-        "{:>20}{:>20}{:>22}{:>18}",
+        "{:>20}{:>20}{:>22}{:>18}  keeps up?",
         "tokens/s", "first token, s", "further token, ms", "unanswered, %"
     );
     for point in points {
@@ -280,11 +338,12 @@ fn table(keys: &[&str], points: &[Point]) -> String {
         let cell = |values: &[f64], scale, digits| interval(&Estimate::of(values), scale, digits);
         let _ = writeln!(
             out,
-            "{:>20}{:>20}{:>22}{:>18}",
+            "{:>20}{:>20}{:>22}{:>18}  {}",
             cell(&point.tokens, 1.0, 1),
             cell(&point.first, 1.0, 3),
             cell(&point.token, 1e3, 1),
-            cell(&point.unanswered, 100.0, 1)
+            cell(&point.unanswered, 100.0, 1),
+            point.load.word()
         );
     }
     out

@@ -44,11 +44,13 @@ struct Copy {
 }
 
 impl<'a, 'b> Anneal<'a, 'b> {
-    pub(super) fn new(objective: &'a mut Objective<'b>, seed: u64) -> Self {
+    /// A search that moves those nodes of `free` that take part.
+    pub(super) fn new(objective: &'a mut Objective<'b>, free: &[usize], seed: u64) -> Self {
         let fleet = objective.fleet;
         let takes_part = |node: &usize| !objective.mask.bars(*node) && fleet.blocks_max(*node) > 0;
-        let nodes = (0..fleet.nodes().len()).filter(takes_part).collect();
-        let moves = Moves::new(fleet, nodes);
+        let nodes = free.iter().copied().filter(takes_part).collect();
+        let all = (0..fleet.nodes().len()).filter(takes_part).collect();
+        let moves = Moves::new(fleet, nodes, all);
         Self { objective, moves, random: Random::new(seed, PURPOSE), copies: Vec::new() }
     }
 

@@ -3,6 +3,8 @@
 
 use comity_protocol::placement::{Fleet, Flow};
 
+use crate::statistics::fairness;
+
 /// What one institution gives and takes, positions/s: one position through all blocks counts 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Balance {
@@ -32,15 +34,5 @@ pub fn balances(fleet: &Fleet, flow: &Flow, demands: &[f64]) -> Vec<Balance> {
 pub fn evenness(balances: &[Balance]) -> Option<f64> {
     let takers = balances.iter().filter(|balance| balance.taken > 0.0);
     let ratios: Vec<f64> = takers.map(|balance| balance.given / balance.taken).collect();
-    jain(&ratios)
-}
-
-/// Jain's index of values from 0 on: (Σx)² / (n Σx²). `None` if there are none above 0.
-///
-/// Source: R. Jain, D. Chiu, W. Hawe, 1984.
-#[must_use]
-pub fn jain(values: &[f64]) -> Option<f64> {
-    let sum: f64 = values.iter().sum();
-    let squares: f64 = values.iter().map(|value| value * value).sum();
-    (squares > 0.0).then(|| sum * sum / (values.len() as f64 * squares))
+    fairness(&ratios)
 }

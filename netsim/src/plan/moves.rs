@@ -11,14 +11,15 @@ use crate::random::Random;
 #[derive(Debug)]
 pub(super) struct Moves<'a> {
     fleet: &'a Fleet,
-    /// Nodes that take part.
+    /// Nodes that may move, and all that take part.
     pub(super) nodes: Vec<usize>,
+    all: Vec<usize>,
     undo: Vec<(usize, Option<BlockRange>)>,
 }
 
 impl<'a> Moves<'a> {
-    pub(super) const fn new(fleet: &'a Fleet, nodes: Vec<usize>) -> Self {
-        Self { fleet, nodes, undo: Vec::new() }
+    pub(super) const fn new(fleet: &'a Fleet, nodes: Vec<usize>, all: Vec<usize>) -> Self {
+        Self { fleet, nodes, all, undo: Vec::new() }
     }
 
     /// Makes one change. Ranges stay within the model and within what fits a node.
@@ -48,7 +49,7 @@ impl<'a> Moves<'a> {
 
     /// Where a range may sensibly begin: at the first block, or where another ends or begins.
     pub(super) fn boundary(&self, placement: &Placement, random: &mut Random) -> u32 {
-        let other = self.any(random);
+        let other = self.other(random);
         let Some(range) = placement.range(other).filter(|_| random.below(16) > 0) else {
             return 0;
         };
@@ -58,6 +59,11 @@ impl<'a> Moves<'a> {
 
     fn any(&self, random: &mut Random) -> usize {
         self.nodes[pick(random, self.nodes.len())]
+    }
+
+    /// One to look at, which may be one that stays.
+    fn other(&self, random: &mut Random) -> usize {
+        self.all[pick(random, self.all.len())]
     }
 
     /// Sets `[start, end)` if it is a range of the model that fits the node.
@@ -117,7 +123,7 @@ impl<'a> Moves<'a> {
 
     /// Puts a node beside another, on as many of its blocks as fit.
     fn join(&mut self, placement: &mut Placement, random: &mut Random) {
-        let (node, other) = (self.any(random), self.any(random));
+        let (node, other) = (self.any(random), self.other(random));
         if let Some(range) = placement.range(other) {
             self.take(placement, node, range, random);
         }

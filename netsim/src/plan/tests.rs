@@ -9,6 +9,7 @@ use super::{Settings, parallax, petals, search, swarm, tiles};
 
 mod consequences;
 mod published;
+mod vacant;
 
 /// Far above every other rate here.
 const AMPLE: f64 = 1e6;

@@ -30,8 +30,12 @@ pub fn answers(world: &World, run: &Measured) -> String {
     out
 }
 
-/// A field, in quotes where it needs them. Source: RFC 4180.
+/// A field, in quotes where it needs them, and with a mark before what spreadsheets would take for a
+/// formula. Sources: RFC 4180; OWASP, CSV injection.
 fn field(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t']) {
+        return format!("\"'{}\"", text.replace('"', "\"\"")).into();
+    }
     match text.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
         false => text.into(),

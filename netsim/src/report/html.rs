@@ -4,6 +4,7 @@
 //! Start at [`page`]. Every text of a scenario is escaped; values that are no numbers are said as
 //! "none" and left out of pictures.
 
+mod follows;
 mod map;
 mod plots;
 mod svg;
@@ -16,22 +17,38 @@ use self::{
     words::{basis, bottleneck, figure, glossary, losses, verdict},
 };
 use super::{RuleCost, Summary, Sweep};
+use crate::outlook::Outlook;
 
 const STYLE: &str = include_str!("html/style.css");
 
-/// The report; sections about changed worlds and rules stand in it if there are any.
+/// What a report says beside its runs; sections of what there is none of are left out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Further<'a> {
+    /// What the largest flow of each model says.
+    pub outlooks: &'a [Outlook],
+    /// What rules cost, simulated.
+    pub rules: &'a [RuleCost],
+    /// Curves over what was varied.
+    pub sweeps: &'a [Sweep],
+}
+
+/// The report.
 #[must_use]
-pub fn page(summary: &Summary, sweeps: &[Sweep], rules: &[RuleCost]) -> String {
+pub fn page(summary: &Summary, further: &Further<'_>) -> String {
+    let Further { outlooks, rules, sweeps } = *further;
     let name = escape(&summary.scenario);
     let parts = [
         head(summary),
         cards(summary),
+        follows::in_short(summary, outlooks, rules),
         section("Where it runs", &topology(summary)),
         section("How long people wait", &waiting(summary)),
         section("Over time", &over_time(summary)),
         what_if(sweeps),
-        rule_costs(rules),
-        section("Institutions", &institutions(summary)),
+        follows::rules(outlooks, rules),
+        follows::losses(outlooks),
+        follows::offers(outlooks),
+        section("Institutions", &institutions(summary, outlooks)),
         section("What is asked, under which rules", &asked(summary)),
         section("Busiest machines and lines", &busiest(summary)),
         section("How sure this is", &format!("<p>{}</p>", basis(summary))),
@@ -65,6 +82,11 @@ fn document(title: &str, body: &str) -> String {
 
 fn section(title: &str, body: &str) -> String {
     format!("<section><h2>{title}</h2>\n{body}</section>\n")
+}
+
+/// A share of 1, or that there is none.
+fn figure_or_none(value: Option<f64>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| format!("{value:.2}"))
 }
 
 fn figure_of(picture: &str, caption: &str) -> String {
@@ -179,20 +201,12 @@ fn what_if(sweeps: &[Sweep]) -> String {
     section("What if", &format!("<div class=\"pair\">{pictures}</div>{note}"))
 }
 
-fn rule_costs(rules: &[RuleCost]) -> String {
-    if rules.is_empty() {
-        return String::new();
-    }
-    let note =
-        "<p class=\"dim\">Both ask the same, at the same times: what differs is the rule.</p>";
-    section("What each rule costs", &format!("{}{note}", tables::rule_costs(rules)))
-}
-
-fn institutions(summary: &Summary) -> String {
+fn institutions(summary: &Summary, outlooks: &[Outlook]) -> String {
     format!(
-        "{}<p class=\"dim\">All per run. Fairness {:.2} of 1.</p>",
+        "{}<p class=\"dim\">All per run. Fairness of given over taken: {} of 1.</p>{}",
         tables::institutions(&summary.institutions),
-        if summary.fairness.is_finite() { summary.fairness } else { 1.0 }
+        figure(&summary.fairness, 1.0),
+        follows::accounts(outlooks)
     )
 }
 
@@ -203,7 +217,14 @@ fn asked(summary: &Summary) -> String {
 }
 
 fn busiest(summary: &Summary) -> String {
-    format!("{}<br>{}", tables::nodes(&summary.nodes), tables::lines(&summary.lines))
+    let placed = match summary.placed.len() {
+        0 => "",
+        _ => {
+            "<p class=\"dim\">Blocks with a star were chosen by the planner, for the scenario names \
+             none.</p>"
+        }
+    };
+    format!("{}{placed}<br>{}", tables::nodes(&summary.nodes), tables::lines(&summary.lines))
 }
 
 #[cfg(test)]

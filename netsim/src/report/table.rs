@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Load, Percentiles, Summary};
+use super::{Load, Percentiles, RuleCost, Summary};
 use crate::statistics::Estimate;
 
 /// Rows of nodes and lines that are printed.
@@ -55,29 +55,34 @@ pub fn text(summary: &Summary) -> String {
     busiest(&mut out, summary);
     let _ = writeln!(
         out,
-        "\n{:<20}{:>10}{:>9}{:>9}{:>8}{:>12}{:>12}{:>12}",
+        "\n{:<20}{:>16}{:>13}{:>13}{:>13}{:>17}{:>17}{:>17}",
         "institution", "answered", "refused", "turned", "failed", "given", "taken", "own"
     );
     for row in &summary.institutions {
         let _ = writeln!(
             out,
-            "{:<20}{:>10.1}{:>9.1}{:>9.1}{:>8.1}{:>12.2}{:>12.2}{:>12.2}",
+            "{:<20}{:>16}{:>13}{:>13}{:>13}{:>17}{:>17}{:>17}",
             row.institution,
-            row.answered,
-            row.refused,
-            row.turned_away,
-            row.failed,
-            row.given,
-            row.taken,
-            row.own
+            count(&row.answered, 1),
+            count(&row.refused, 1),
+            count(&row.turned_away, 1),
+            count(&row.failed, 1),
+            count(&row.given, 2),
+            count(&row.taken, 2),
+            count(&row.own, 2)
         );
     }
     let _ = writeln!(
         out,
-        "(given, taken, own: millions of positions times blocks per run; fairness {:.2})",
-        summary.fairness
+        "(given, taken, own: millions of positions times blocks per run; fairness {})",
+        interval(&summary.fairness, 1.0, 2)
     );
     out
+}
+
+/// A count with its interval; a plain zero where nothing ever was.
+fn count(estimate: &Estimate, digits: usize) -> String {
+    if estimate.mean == 0.0 { "0".to_owned() } else { interval(estimate, 1.0, digits) }
 }
 
 /// The nodes and lines that have most to do.
@@ -94,11 +99,58 @@ fn busiest(out: &mut String, summary: &Summary) {
         let busy = interval(&node.busy, 100.0, 1);
         let _ = writeln!(out, "{:<28}{:<20}{blocks:<12}{busy:>14}", node.node, node.institution);
     }
-    let _ = writeln!(out, "\n{:<48}{:>12}{:>10}", "busiest lines", "MB", "busy, %");
-    for line in summary.lines.iter().take(ROWS) {
-        let _ =
-            writeln!(out, "{:<48}{:>12.1}{:>10.1}", line.line, line.megabytes, line.busy * 100.0);
+    if !summary.placed.is_empty() {
+        let named = summary
+            .placed
+            .iter()
+            .take(ROWS)
+            .map(|(node, [start, end])| format!("{node} [{start}, {end})"));
+        let named: Vec<String> = named.collect();
+        let more = summary.placed.len() - named.len();
+        let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let _ = writeln!(
+            out,
+            "(placed by the planner, for the scenario gives them no blocks: {}{rest})",
+            named.join(", ")
+        );
     }
+    let _ = writeln!(out, "\n{:<48}{:>22}{:>16}", "busiest lines", "MB", "busy, %");
+    for line in summary.lines.iter().take(ROWS) {
+        let _ = writeln!(
+            out,
+            "{:<48}{:>22}{:>16}",
+            line.line,
+            interval(&line.megabytes, 1.0, 1),
+            interval(&line.busy, 100.0, 1)
+        );
+    }
+}
+
+/// What rules cost as simulated; nothing if there are none.
+#[must_use]
+pub fn rule_costs(rows: &[RuleCost]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut out = format!(
+        "\n{:<20}{:>20}{:>20}{:>20}{:>22}\n",
+        "rule, simulated", "tokens/s without", "with", "with less without", "first token, s, less"
+    );
+    for row in rows {
+        let _ = writeln!(
+            out,
+            "{:<20}{:>20}{:>20}{:>20}{:>22}",
+            row.policy,
+            interval(&row.tokens_per_s_without, 1.0, 1),
+            interval(&row.tokens_per_s, 1.0, 1),
+            interval(&row.tokens_per_s_less, 1.0, 1),
+            interval(&row.first_token_s_less, 1.0, 3)
+        );
+    }
+    out.push_str(
+        "(runs in pairs of the same seed; times of the workloads that are under the rule)\n",
+    );
+    out
 }
 
 fn percentiles(name: &str, times: &Percentiles, scale: f64, digits: usize) -> String {

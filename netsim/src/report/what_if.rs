@@ -24,10 +24,14 @@ pub struct RuleCost {
     pub tokens_per_s: Estimate,
     /// The same without it.
     pub tokens_per_s_without: Estimate,
-    /// Median seconds to the first token, of the workloads that are under it.
+    /// With it less without it, in pairs of runs that ask the same.
+    pub tokens_per_s_less: Estimate,
+    /// Mean seconds to the first token, of the workloads that are under it.
     pub first_token_s: Estimate,
     /// The same without it.
     pub first_token_s_without: Estimate,
-    /// Requests per run that are refused with it.
-    pub refused: f64,
+    /// With it less without it, in such pairs.
+    pub first_token_s_less: Estimate,
+    /// Requests of all that are refused per run with it.
+    pub refused: Estimate,
 }

@@ -29,6 +29,8 @@ pub struct WorkloadSection {
     pub diurnal: Option<Diurnal>,
     /// Conversations: further requests that begin with all that was said before.
     pub turns: Option<Turns>,
+    /// What prompts begin with, the same for many.
+    pub prefix: Option<Spanned<Prefix>>,
     /// Share of the answers that are computed again by another stage, to audit them.
     #[serde(default)]
     pub audit: Share,
@@ -171,6 +173,21 @@ pub struct Turns {
     pub mean: Positive,
     /// Mean seconds between an answer and the next request.
     pub think_s: NotNegative,
+}
+
+/// Beginnings that prompts share, such as instructions: stages keep them for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prefix {
+    /// Tokens of a beginning, of those of the prompt.
+    pub tokens: u32,
+    /// How many different ones there are; each prompt has one of them at random.
+    #[serde(default = "alone")]
+    pub groups: u32,
+}
+
+const fn alone() -> u32 {
+    1
 }
 
 const fn one() -> Positive {

@@ -63,9 +63,11 @@ fn the_warm_up_is_cut_where_it_ends() {
 }
 
 #[test]
-fn fairness_is_one_for_equals() {
-    assert_eq!(fairness(&[2.0, 2.0, 2.0]), 1.0);
-    assert!((fairness(&[1.0, 0.0, 0.0, 0.0]) - 0.25).abs() < 1e-12);
+fn fairness_is_one_for_equals_and_a_share_for_one_alone() {
+    assert_eq!(fairness(&[2.0, 2.0, 2.0]), Some(1.0));
+    assert_eq!(fairness(&[5.0, 0.0, 0.0, 0.0]), Some(0.25));
+    assert_eq!(fairness(&[0.0]), None);
+    assert_eq!(fairness(&[]), None);
 }
 
 #[test]

@@ -13,6 +13,7 @@ fn workload(arrival: Arrival) -> Workload {
         length: Length::Drawn(LengthsOf::Fixed(3), LengthsOf::Fixed(4)),
         diurnal: None,
         turns: None,
+        prefix: None,
         audit: 0.0,
     }
 }

@@ -10,9 +10,14 @@ use super::{
 use crate::{
     device::Device,
     scenario::{
-        Arrivals, Backlog, Diurnal, Lengths, LengthsOf, ScenarioError, Turns, WorkloadSection,
+        Arrivals, Backlog, Diurnal, Lengths, LengthsOf, Prefix, ScenarioError, Turns,
+        WorkloadSection,
     },
 };
+
+/// Seconds of a token that people and backlogs are taken to wait for, where only their number is
+/// known: about as fast as a person reads.
+const TOKEN_S: f64 = 0.05;
 
 /// What is asked by the clients of one institution.
 #[derive(Debug, Clone)]
@@ -33,6 +38,8 @@ pub struct Workload {
     pub diurnal: Option<Diurnal>,
     /// Conversations.
     pub turns: Option<Turns>,
+    /// What prompts begin with, the same for many.
+    pub prefix: Option<Prefix>,
     /// Share of the answers that are computed again.
     pub audit: f64,
 }
@@ -158,8 +165,23 @@ fn workload(
         length: length(resolver, section, &it.lengths)?,
         diurnal: it.diurnal,
         turns: it.turns,
+        prefix: prefix(resolver, it.prefix.as_ref())?,
         audit: it.audit.get(),
     })
+}
+
+fn prefix(
+    resolver: &Resolver<'_>,
+    section: Option<&Spanned<Prefix>>,
+) -> Result<Option<Prefix>, ScenarioError> {
+    let Some(section) = section else { return Ok(None) };
+    let prefix = *section.get_ref();
+    if prefix.tokens == 0 || prefix.groups == 0 {
+        return Err(
+            resolver.error(section, "a shared beginning has tokens, and there is one at least")
+        );
+    }
+    Ok(Some(prefix))
 }
 
 fn arrival(
@@ -264,9 +286,57 @@ fn columns(
     }
 }
 
+impl Length {
+    /// Mean tokens of prompts and of answers.
+    #[must_use]
+    pub fn means(&self) -> (f64, f64) {
+        let of = |it: &LengthsOf| match it {
+            LengthsOf::Fixed(tokens) => f64::from(*tokens),
+            LengthsOf::Lognormal { median, sigma, max } => {
+                (median.get() * (sigma.get().powi(2) / 2.0).exp()).min(f64::from(*max))
+            }
+            LengthsOf::Geometric { mean, max } => mean.get().min(f64::from(*max)),
+        };
+        match self {
+            Self::Drawn(prompt, output) => (of(prompt), of(output)),
+            Self::Rows(rows, _) => {
+                let count = rows.len() as f64;
+                let sum = |value: fn(&(u32, u32)) -> u32| {
+                    rows.iter().map(|row| f64::from(value(row))).sum::<f64>() / count
+                };
+                (sum(|row| row.0), sum(|row| row.1))
+            }
+        }
+    }
+}
+
+impl Workload {
+    /// Requests per second on the mean, all turns of conversations counted. People and backlogs ask
+    /// as often as answers of 50 ms a token let them.
+    #[must_use]
+    pub fn asked_per_s(&self) -> f64 {
+        let answer_s = self.length.means().1 * TOKEN_S;
+        let begun = match &self.arrival {
+            Arrival::Gamma(rate, _) | Arrival::Counts(_, _, rate) => *rate,
+            Arrival::Mmpp(rates, means) => {
+                (rates[0] * means[0] + rates[1] * means[1]) / (means[0] + means[1])
+            }
+            Arrival::Closed(users, think_s) => f64::from(*users) / (think_s + answer_s),
+            Arrival::Backlog(backlog) => f64::from(backlog.start) / answer_s,
+            Arrival::At(times) => {
+                let span = times.last().copied().unwrap_or(0.0);
+                if span > 0.0 { times.len() as f64 / span } else { times.len() as f64 }
+            }
+        };
+        let bound = matches!(self.arrival, Arrival::Closed(..) | Arrival::Backlog(_));
+        // Who waits for answers asks no faster for asking in turns.
+        begun * self.turns.filter(|_| !bound).map_or(1.0, |turns| turns.mean.get().max(1.0))
+    }
+}
+
 impl Arrival {
     /// Whether no request ever comes.
-    fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         match self {
             Self::Gamma(rate, _) => *rate == 0.0,
             Self::Mmpp(rates, _) => rates.iter().all(|rate| *rate == 0.0),

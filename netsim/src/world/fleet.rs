@@ -7,11 +7,8 @@ use comity_protocol::{
     policy::Access,
 };
 
-use super::{Length, Node, World};
-use crate::{
-    device::{Device, Pass},
-    scenario::LengthsOf,
-};
+use super::{Node, World};
+use crate::device::{Device, Pass};
 
 /// The nodes of one model as a fleet; node `n` of it is node `nodes[n]` of the world.
 #[derive(Debug, Clone)]
@@ -125,30 +122,10 @@ impl World {
     /// Mean lengths over the workloads of a model.
     fn usual(&self, model: usize) -> Usual {
         let lengths = self.workloads.iter().filter(|workload| workload.model == model);
-        let means: Vec<(f64, f64)> = lengths.map(|workload| means(&workload.length)).collect();
+        let means: Vec<(f64, f64)> = lengths.map(|workload| workload.length.means()).collect();
         let count = means.len().max(1) as f64;
         let sum = means.iter().fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
         Usual { prompt: (sum.0 / count).max(1.0), output: (sum.1 / count).max(1.0) }
-    }
-}
-
-fn means(length: &Length) -> (f64, f64) {
-    let of = |it: &LengthsOf| match it {
-        LengthsOf::Fixed(tokens) => f64::from(*tokens),
-        LengthsOf::Lognormal { median, sigma, max } => {
-            (median.get() * (sigma.get().powi(2) / 2.0).exp()).min(f64::from(*max))
-        }
-        LengthsOf::Geometric { mean, max } => mean.get().min(f64::from(*max)),
-    };
-    match length {
-        Length::Drawn(prompt, output) => (of(prompt), of(output)),
-        Length::Rows(rows, _) => {
-            let count = rows.len() as f64;
-            let sum = |value: fn(&(u32, u32)) -> u32| {
-                rows.iter().map(|row| f64::from(value(row))).sum::<f64>() / count
-            };
-            (sum(|row| row.0), sum(|row| row.1))
-        }
     }
 }
 

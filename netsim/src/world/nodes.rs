@@ -53,12 +53,19 @@ pub(super) fn sites(resolver: &Resolver<'_>) -> Result<Vec<Site>, ScenarioError>
     let sites: Vec<Site> = sections.iter().map(site).collect::<Result<_, _>>()?;
     for (index, section) in sections.iter().enumerate() {
         let mut behind = sites[index].upstream;
-        for _ in 0..sites.len() {
-            let Some(next) = behind else { break };
+        let mut through = Vec::new();
+        while let Some(next) = behind.filter(|_| through.len() < sites.len()) {
             if next == index {
-                let message = format!("site {:?} is its own upstream", sites[index].name);
-                return Err(resolver.error(section, message));
+                let name = &sites[index].name;
+                let through = match through.is_empty() {
+                    true => String::new(),
+                    false => format!(", through {}", through.join(", ")),
+                };
+                return Err(
+                    resolver.error(section, format!("site {name:?} is its own upstream{through}"))
+                );
             }
+            through.push(format!("{:?}", sites[next].name));
             behind = sites[next].upstream;
         }
     }

@@ -1,5 +1,7 @@
 //! Names are resolved, ways are found, and what does not fit is named with its line.
 
+mod tables;
+
 use std::path::Path;
 
 use super::*;
@@ -92,10 +94,40 @@ fn every_scenario_that_comes_along_holds() {
             let needs_data =
                 !file.scenario.helix.is_empty() || file.scenario.network.topology.is_some();
             if !needs_data || data.is_some() {
-                World::resolve(&file, data.as_deref()).unwrap();
+                let world = World::resolve(&file, data.as_deref()).unwrap();
+                world.check(&file, Need::Placement).unwrap();
+                world.check(&file, Need::Routes).unwrap();
             }
             count += 1;
         }
     }
     assert!(count >= 39, "{count} scenarios");
+}
+
+#[test]
+fn who_may_serve_is_known_block_by_block() {
+    let check = |text: &str| {
+        let file = ScenarioFile::parse(Path::new("x.toml"), text.to_owned()).unwrap();
+        let world = World::resolve(&file, None).unwrap();
+        world.check(&file, Need::Routes).map_err(|error| error.to_string())
+    };
+    let under = |rule: &str| {
+        let text =
+            SMALL.replace("model = \"toy\"\narrivals", "model = \"toy\"\npolicy = \"p\"\narrivals");
+        format!("{text}[[policy]]\nname = \"p\"\n{rule}\n")
+    };
+    assert_eq!(check(SMALL), Ok(()));
+    // Home's own node holds what is pinned; what it holds beside may go elsewhere.
+    assert_eq!(check(&under("pinned_first = 4")), Ok(()));
+    let error = check(&under("pinned_first = 5")).unwrap_err();
+    assert!(error.contains("no node may serve blocks [4, 5)"), "{error}");
+    // A node that may run some of what it holds counts for that.
+    let text = under("pinned_first = 2").replace("blocks = [4, 8]", "blocks = [1, 8]");
+    assert_eq!(check(&text), Ok(()));
+    // Who asks for nothing needs nobody.
+    let idle = "[[workload]]\ninstitution = \"south\"\nmodel = \"toy\"\narrivals = { poisson = { per_s \
+                = 1 } }\nlengths = { drawn = { prompt = { fixed = 1 }, output = { fixed = 1 } } }\n";
+    let text = under("allowed_jurisdictions = [\"NL\"]");
+    assert!(check(&text).is_err());
+    assert_eq!(check(&format!("{}{idle}", text.replace("per_s = 2.0", "per_s = 0"))), Ok(()));
 }

@@ -10,7 +10,7 @@ use comity_protocol::{
 use super::{AMPLE, SETTINGS, fleet, node};
 use crate::plan::{
     buy::{BuyError, Offer, Purchase, Trials, rank},
-    fairness::{Balance, balances, evenness, jain},
+    fairness::{Balance, balances, evenness},
     screen::{institutions, losses, nodes, pairs, price_of_rule},
 };
 use crate::random::Random;
@@ -144,12 +144,4 @@ fn balances_add_up_and_are_even_where_all_give_what_they_take() {
     let index = evenness(&uneven).unwrap();
     assert!((index - 100.0 / 164.0).abs() < 1e-12, "{index}");
     assert_eq!(evenness(&balances(&fleet, &flow(&[(0, 2), (2, 4)]), &[])), None);
-}
-
-#[test]
-fn jains_index_is_one_for_equals_and_a_share_for_one_alone() {
-    assert_eq!(jain(&[3.0, 3.0, 3.0]), Some(1.0));
-    assert_eq!(jain(&[5.0, 0.0, 0.0, 0.0]), Some(0.25));
-    assert_eq!(jain(&[0.0]), None);
-    assert_eq!(jain(&[]), None);
 }

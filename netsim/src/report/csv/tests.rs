@@ -30,3 +30,13 @@ fn every_answer_has_one_line_and_names_stay_fields() {
     assert!(lines[2].contains(",,"), "{}", lines[2]);
     assert!(!out.contains("NaN"));
 }
+
+#[test]
+fn a_name_never_becomes_a_formula() {
+    for name in ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"] {
+        let cell = field(name);
+        assert!(cell.starts_with("\"'") && cell.ends_with('"'), "{cell}");
+    }
+    assert_eq!(field("uni=north"), "uni=north");
+    assert_eq!(field("=\"a\""), "\"'=\"\"a\"\"\"");
+}

@@ -3,7 +3,7 @@
 use super::{
     plots::bar,
     svg::escape,
-    words::{amount, figure},
+    words::{amount_of, figure},
 };
 use crate::{
     report::{InstitutionRow, LineRow, NodeRow, PolicyRow, RuleCost, Summary, WorkloadRow},
@@ -14,10 +14,10 @@ use crate::{
 const ROWS: usize = 12;
 
 /// One column: its head, its unit, whether it is text.
-type Column = (&'static str, &'static str, bool);
+pub(super) type Column = (&'static str, &'static str, bool);
 
 /// A table whose cells are HTML already.
-fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(super) fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
     let class = |column: &Column| if column.2 { " class=\"text\"" } else { "" };
     let head = columns.iter().map(|column| {
         let unit = if column.1.is_empty() {
@@ -62,6 +62,11 @@ pub(super) fn times(summary: &Summary) -> String {
     table(&columns, rows)
 }
 
+/// A count with its interval; a plain zero where nothing ever was.
+fn count(estimate: &Estimate) -> String {
+    if estimate.mean == 0.0 { "0".to_owned() } else { figure(estimate, 1.0) }
+}
+
 pub(super) fn institutions(rows: &[InstitutionRow]) -> String {
     let columns = [
         ("institution", "", true),
@@ -76,8 +81,8 @@ pub(super) fn institutions(rows: &[InstitutionRow]) -> String {
     let row = |row: &InstitutionRow| {
         let counts = [row.answered, row.refused, row.turned_away, row.failed];
         let work = [row.given, row.taken, row.own];
-        let counts = counts.map(|it| format!("{it:.1}"));
-        let work = work.map(|it| format!("{it:.2}"));
+        let counts = counts.map(|it| count(&it));
+        let work = work.map(|it| count(&it));
         std::iter::once(escape(&row.institution)).chain(counts).chain(work).collect()
     };
     table(&columns, rows.iter().map(row))
@@ -131,7 +136,10 @@ pub(super) fn nodes(rows: &[NodeRow]) -> String {
     let row = |row: &NodeRow| {
         let blocks = row.blocks.map_or_else(
             || "none".to_owned(),
-            |[start, end]| format!("{start} to {}", end.saturating_sub(1)),
+            |[start, end]| {
+                let star = if row.placed { " *" } else { "" };
+                format!("{start} to {}{star}", end.saturating_sub(1))
+            },
         );
         let names = [&row.node, &row.institution, &row.site].map(|it| escape(it));
         names.into_iter().chain([blocks, bar(&row.busy)]).collect()
@@ -145,30 +153,29 @@ pub(super) fn lines(rows: &[LineRow]) -> String {
         ("carried", "per run", false),
         ("sending", "% of the time", false),
     ];
-    let row = |row: &LineRow| {
-        let busy = Estimate { mean: row.busy, half_width: None, runs: 1 };
-        vec![escape(&row.line), amount(row.megabytes), bar(&busy)]
-    };
+    let row = |row: &LineRow| vec![escape(&row.line), amount_of(&row.megabytes), bar(&row.busy)];
     table(&columns, rows.iter().take(ROWS).map(row))
 }
 
 pub(super) fn rule_costs(rows: &[RuleCost]) -> String {
     let columns = [
         ("policy", "", true),
-        ("all tokens with it", "per second", false),
-        ("without it", "per second", false),
-        ("first token p50 with it", "s", false),
-        ("without it", "s", false),
-        ("refused with it", "requests per run", false),
+        ("all tokens without it", "per second", false),
+        ("with it", "per second", false),
+        ("difference", "per second", false),
+        ("mean first token without it", "s", false),
+        ("with it", "s", false),
+        ("difference", "s", false),
     ];
     let row = |row: &RuleCost| {
         vec![
             escape(&row.policy),
-            figure(&row.tokens_per_s, 1.0),
             figure(&row.tokens_per_s_without, 1.0),
-            figure(&row.first_token_s, 1.0),
+            figure(&row.tokens_per_s, 1.0),
+            figure(&row.tokens_per_s_less, 1.0),
             figure(&row.first_token_s_without, 1.0),
-            format!("{:.1}", row.refused),
+            figure(&row.first_token_s, 1.0),
+            figure(&row.first_token_s_less, 1.0),
         ]
     };
     table(&columns, rows.iter().map(row))

@@ -56,11 +56,13 @@ fn names_of_a_scenario_never_become_markup() {
         policy: "<script>".to_owned(),
         tokens_per_s: estimate(1.0),
         tokens_per_s_without: estimate(1.0),
+        tokens_per_s_less: estimate(1.0),
         first_token_s: estimate(1.0),
         first_token_s_without: estimate(1.0),
-        refused: 0.0,
+        first_token_s_less: estimate(1.0),
+        refused: estimate(0.0),
     };
-    let page = page(&summary, &[sweep], &[rule]);
+    let page = page(&summary, &Further { outlooks: &[], sweeps: &[sweep], rules: &[rule] });
     check(&page);
     assert!(
         page.contains(
@@ -73,7 +75,7 @@ fn names_of_a_scenario_never_become_markup() {
 #[test]
 fn the_page_says_what_was_measured() {
     let summary = summary(SMALL, 120.0);
-    let page = page(&summary, &[], &[]);
+    let page = page(&summary, &Further::default());
     check(&page);
     assert!(page.contains("keeps up"));
     assert!(page.contains(&figure(&summary.tokens_per_s, 1.0)));
@@ -90,7 +92,7 @@ fn places_stand_where_they_are() {
     let text = SMALL
         .replace("country = \"NL\"", "country = \"NL\"\nlatitude = 52\nlongitude = 4.4")
         .replace("country = \"BE\"", "country = \"BE\"\nlatitude = 51\nlongitude = 3.7");
-    let page = page(&summary(&text, 30.0), &[], &[]);
+    let page = page(&summary(&text, 30.0), &Further::default());
     check(&page);
     assert!(page.contains("north up"));
     let circle = |name: &str| -> (f64, f64) {
@@ -108,7 +110,7 @@ fn places_stand_where_they_are() {
 
 #[test]
 fn a_run_without_answers_has_a_page_too() {
-    let page = page(&summary(SMALL, 0.001), &[], &[]);
+    let page = page(&summary(SMALL, 0.001), &Further::default());
     check(&page);
     assert!(page.contains("No answer has such a time"));
 }
@@ -119,13 +121,13 @@ fn the_verdict_names_what_is_full() {
     summary.load = Load::Overloaded;
     summary.nodes[0].busy = estimate(0.99);
     let expected = format!("The bottleneck is the machine {} of", summary.nodes[0].node);
-    assert!(page(&summary, &[], &[]).contains(&expected));
-    summary.lines[0].busy = 0.995;
+    assert!(page(&summary, &Further::default()).contains(&expected));
+    summary.lines[0].busy = estimate(0.995);
     let expected = format!("The bottleneck is the line {}", summary.lines[0].line);
-    assert!(page(&summary, &[], &[]).contains(&expected));
+    assert!(page(&summary, &Further::default()).contains(&expected));
     summary.nodes.iter_mut().for_each(|node| node.busy = estimate(0.2));
-    summary.lines.iter_mut().for_each(|line| line.busy = 0.1);
-    assert!(page(&summary, &[], &[]).contains("No machine and no line is full"));
+    summary.lines.iter_mut().for_each(|line| line.busy = estimate(0.1));
+    assert!(page(&summary, &Further::default()).contains("No machine and no line is full"));
 }
 
 #[test]
@@ -133,10 +135,40 @@ fn points_that_are_no_numbers_are_left_out_of_a_curve() {
     let points = vec![(2.0, estimate(20.0)), (1.0, estimate(10.0)), (3.0, estimate(f64::NAN))];
     let sweep = |points| Sweep { title: "tokens/s".into(), x_label: "Mbit/s".into(), points };
     let summary = summary(SMALL, 30.0);
-    let shown = page(&summary, &[sweep(points)], &[]);
+    let shown = page(&summary, &Further { sweeps: &[sweep(points)], ..Further::default() });
     check(&shown);
     assert_eq!(shown.matches("class=\"point\"").count(), 2);
-    let none = page(&summary, &[sweep(vec![(1.0, estimate(f64::NAN))])], &[]);
+    let empty = [sweep(vec![(1.0, estimate(f64::NAN))])];
+    let none = page(&summary, &Further { sweeps: &empty, ..Further::default() });
     check(&none);
     assert!(none.contains("No point of this could be measured"));
+}
+
+#[test]
+fn the_page_answers_whoever_decides() {
+    let rule =
+        "policy = \"nl\"\n[[policy]]\nname = \"nl\"\nallowed_jurisdictions = [\"NL\", \"BE\"]\n";
+    let offer = "[[offer]]\nname = \"one more\"\ninstitution = \"south\"\nsite = \"ghent\"\ndevice = \
+                 \"box\"\nmodel = \"toy\"\nprice_eur = 1000\n";
+    let text = format!("{SMALL}{rule}{offer}");
+    let file = ScenarioFile::parse(Path::new("x.toml"), text.clone()).unwrap();
+    let world = World::resolve(&file, None).unwrap();
+    let settings = crate::plan::Settings { seed: 1, evaluations: 2_000 };
+    let trials = crate::plan::buy::Trials { seeds: vec![1, 2], evaluations: 2_000 };
+    let depth = crate::outlook::Depth { rules: Some(settings), offers: Some(trials) };
+    let outlooks = crate::outlook::outlooks(&world, &depth, &mut |_| ()).unwrap();
+    let page = page(&summary(&text, 60.0), &Further { outlooks: &outlooks, ..Further::default() });
+    check(&page);
+    for words in [
+        "What people get:",
+        "What toy could give at most:",
+        "The strictest rule:</b> nl leaves",
+        "The worst loss of a site:</b> without",
+        "nothing is answered any more",
+        "What to buy next:</b> one more, which adds",
+        "site delft, institution north, country NL",
+        "If machines gave all they can",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
 }

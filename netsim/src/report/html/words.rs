@@ -40,8 +40,8 @@ const GLOSSARY: &[(&str, &str)] = &[
     ),
     (
         "fairness",
-        "Jain's index of what institutions take over what they give: 1 if all get the same \
-      for what they give, near 0 if one gets all.",
+        "Jain's index of what institutions give over what they take: 1 if all give in \
+      proportion to what they take, near 0 if few give for all.",
     ),
     (
         "refused, turned away, failed",
@@ -58,6 +58,16 @@ pub(super) fn amount(megabytes: f64) -> String {
         it if it >= 1e3 => format!("{:.1} GB", it / 1e3),
         it => format!("{it:.1} MB"),
     }
+}
+
+/// The same with its interval, in one unit.
+pub(super) fn amount_of(megabytes: &Estimate) -> String {
+    let (unit, scale) = match megabytes.mean {
+        it if it >= 1e6 => ("TB", 1e-6),
+        it if it >= 1e3 => ("GB", 1e-3),
+        _ => ("MB", 1.0),
+    };
+    format!("{} {unit}", table::interval(megabytes, scale, 1))
 }
 
 /// A figure with its interval, as exact as is worth reading.
@@ -95,10 +105,10 @@ pub(super) fn verdict(load: Load) -> (&'static str, &'static str) {
 
 /// What limits it.
 pub(super) fn bottleneck(summary: &Summary) -> String {
-    let busiest = |one: &&LineRow, other: &&LineRow| one.busy.total_cmp(&other.busy);
+    let busiest = |one: &&LineRow, other: &&LineRow| one.busy.mean.total_cmp(&other.busy.mean);
     let line = summary.lines.iter().max_by(busiest);
     let of_line = |row: &LineRow| {
-        format!("the line {} (sending {:.0} % of the time)", escape(&row.line), row.busy * 100.0)
+        format!("the line {} (sending {} % of the time)", escape(&row.line), percent(&row.busy))
     };
     let of_node = |row: &NodeRow| {
         format!(
@@ -110,7 +120,7 @@ pub(super) fn bottleneck(summary: &Summary) -> String {
         )
     };
     let Some(node) = summary.nodes.first() else { return String::new() };
-    let share = |row: Option<&LineRow>| row.map_or(0.0, |row| row.busy);
+    let share = |row: Option<&LineRow>| row.map_or(0.0, |row| row.busy.mean);
     let by_line = share(line) > node.busy.mean;
     let what = match line.filter(|_| by_line) {
         Some(line) => of_line(line),
@@ -149,11 +159,12 @@ pub(super) fn losses(summary: &Summary) -> Option<String> {
         summary.institutions.iter().map(of).sum::<f64>()
     };
     let kinds = [
-        (sum(|row| row.refused), "refused, because no machine may or can serve them"),
-        (sum(|row| row.turned_away), "turned away, because none had room"),
-        (sum(|row| row.failed), "broken off by a failure"),
+        (sum(|row| row.refused.mean), "refused, because no machine may or can serve them"),
+        (sum(|row| row.turned_away.mean), "turned away, because none had room"),
+        (sum(|row| row.failed.mean), "broken off by a failure"),
     ];
-    let asked = sum(|row| row.answered + row.refused + row.turned_away + row.failed);
+    let asked =
+        sum(|row| row.answered.mean + row.refused.mean + row.turned_away.mean + row.failed.mean);
     let told: Vec<String> = kinds
         .into_iter()
         .filter(|(count, _)| *count > 0.0)
