@@ -45,6 +45,9 @@ pub enum Event {
 pub struct Node {
     /// [`FORMAT`].
     pub format: u32,
+    /// When the file began by the machine's clock, microseconds since 1970: puts files of one machine
+    /// side by side.
+    pub began_us: u64,
     /// Its peer id, as `status` shows it.
     pub peer: String,
     /// Whose it is.
@@ -75,23 +78,27 @@ pub struct Shard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pass {
-    /// Blocks run.
+    /// Which of the file's [`Shard`] lines ran, counted from 0.
+    pub shard: u32,
+    /// Blocks run; where sessions run different ones, the most.
     pub blocks: u32,
     /// Sessions whose steps these are.
     pub sessions: u32,
-    /// Positions of prompts.
+    /// Positions of prompts: of steps of more than
+    /// [`DECODE_POSITIONS_MAX`](crate::microbatch::DECODE_POSITIONS_MAX).
     pub prompt: u32,
-    /// Positions of decode steps, drafts included.
+    /// Positions of shorter steps: of decode steps, drafts included, and of short ends of prompts.
     pub decode: u32,
-    /// Sum over all positions of the positions each looks back at.
+    /// Sum over all positions of those before it in its session, which it looks back at.
     pub context: u64,
-    /// How long the oldest of them had waited, microseconds.
+    /// How long the oldest of them had waited since it came, or since the last piece of it ran,
+    /// microseconds.
     pub waited_us: u64,
     /// How long they took, microseconds.
     pub took_us: u64,
 }
 
-/// Final norm, head and choice of tokens at home.
+/// Final norm and head of rows that ran together at home; not the choice of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
@@ -101,13 +108,15 @@ pub struct Head {
     pub took_us: u64,
 }
 
-/// What a connection has carried since it began, told each second while that grows and when the
-/// connection ends.
+/// What a connection has carried since it began, told each second in which it carried more than signs
+/// of life, and when it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Path {
     /// The other end's peer id.
     pub peer: String,
+    /// Which connection of this node, counted from 1: a pair may have several.
+    pub connection: u32,
     /// Round trip, smoothed, microseconds.
     pub round_trip_us: u64,
     /// Least round trip seen so far, microseconds.

@@ -6,6 +6,7 @@ use super::{Event, Head, Line, Pass};
 #[test]
 fn lines_read_as_they_are_written() {
     let pass = Pass {
+        shard: 1,
         blocks: 10,
         sessions: 2,
         prompt: 0,
@@ -18,7 +19,7 @@ fn lines_read_as_they_are_written() {
     let text = serde_json::to_string(&line).unwrap();
     assert_eq!(
         text,
-        r#"{"at_us":7,"event":{"pass":{"blocks":10,"sessions":2,"prompt":0,"decode":2,"context":301,"waited_us":12,"took_us":4500}}}"#
+        r#"{"at_us":7,"event":{"pass":{"shard":1,"blocks":10,"sessions":2,"prompt":0,"decode":2,"context":301,"waited_us":12,"took_us":4500}}}"#
     );
     assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), line);
 }
