@@ -8,6 +8,7 @@
 mod flows;
 mod interrupt;
 mod link;
+pub mod planned;
 pub mod scenario;
 pub mod self_test;
 mod socket;

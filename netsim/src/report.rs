@@ -22,7 +22,7 @@ pub use self::{
 
 use crate::{
     capacity::{Measured, SLICES, Sample},
-    statistics::{Estimate, NORMAL, warm_up},
+    statistics::{Estimate, NORMAL, percentile, warm_up},
     world::World,
 };
 

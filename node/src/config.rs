@@ -29,6 +29,8 @@ pub const CLIENT_PORT: u16 = 4702;
 /// Memory for a model's KV cache if nothing is said, MiB: 10,000 positions of a small model.
 const KV_BUDGET_MIB: u32 = 512;
 
+/// Most threads that compute: more than any machine's processors.
+const THREADS_MAX: u32 = 1_024;
 /// Seconds of a day.
 const DAY: u64 = 24 * 3_600;
 
@@ -54,6 +56,12 @@ pub struct Config {
     /// Days after which prompts and answers are erased from kept proofs; at least 1.
     #[serde(default = "default_retention_days")]
     pub retention_days: u64,
+    /// Threads that compute; one for every processor if nothing is said.
+    #[serde(default)]
+    pub threads: Option<u32>,
+    /// File in which the node tells planners of its timing.
+    #[serde(default)]
+    pub telemetry: Option<PathBuf>,
     /// The control plane.
     #[serde(default)]
     pub control: ControlSection,
@@ -246,7 +254,7 @@ impl Config {
             .iter_mut()
             .flat_map(|model| [Some(&mut model.file), model.draft_file.as_mut()])
             .flatten();
-        let files = files.chain(config.witness_key.as_mut());
+        let files = files.chain(config.witness_key.as_mut()).chain(config.telemetry.as_mut());
         for file in files.chain([&mut config.charter, &mut config.roster, &mut config.data_dir]) {
             *file = folder.join(&file);
         }
@@ -262,6 +270,8 @@ impl Config {
         check(!self.control.listen.is_empty(), "control.listen", "must not be empty")?;
         let days = (1..=RETENTION_MAX.as_secs() / DAY).contains(&self.retention_days);
         check(days, "retention_days", "must be 1 to 3653")?;
+        let threads = self.threads.is_none_or(|threads| (1..=THREADS_MAX).contains(&threads));
+        check(threads, "threads", "must be 1 to 1024")?;
         let reachable = !self.data.listen.ip().is_unspecified() || !self.data.advertise.is_empty();
         check(reachable, "data.advertise", "is needed if data.listen is every address")?;
         for (key, count) in [

@@ -228,6 +228,8 @@ impl Demo {
             }],
             witness_key: Some(member.folder.join(WITNESS_KEY_FILE)),
             retention: Some(LIFE),
+            threads: None,
+            telemetry: None,
         };
         Node::spawn(setup)
             .await

@@ -4,9 +4,10 @@
 //! A named thread with a bounded queue, because a pass holds the CPU for milliseconds and must never
 //! hold up the tasks that move packets.
 
+mod told;
 mod worker;
 
-use std::{collections::HashMap, sync::Arc, thread::JoinHandle};
+use std::{collections::HashMap, sync::Arc, thread::JoinHandle, time::Instant};
 
 use comity_protocol::{
     block::BlockRange,
@@ -19,6 +20,8 @@ use comity_protocol::{
 use comity_shard::{Home, Shard};
 use tokio::sync::{mpsc, oneshot, watch};
 use worker::Worker;
+
+use crate::telemetry::Telemetry;
 
 /// Passes that may wait in the queue, and as many again with the worker. Each session has at most a
 /// few under way, so this is about a hundred sessions; past it, callers wait in their own tasks.
@@ -33,6 +36,8 @@ pub struct Model {
     pub home: Option<Arc<Home>>,
     /// Whether the shard keeps KV cache for later sessions.
     pub prefix_cache: bool,
+    /// Which shard it is to telemetry, if telemetry hears of it at all.
+    pub told: Option<u32>,
 }
 
 /// Why a pass gave nothing.
@@ -71,6 +76,8 @@ pub struct Usage {
 pub struct Executor {
     queue: mpsc::Sender<Pass>,
     usage: watch::Receiver<Usage>,
+    /// Whether telemetry wants to know how long passes waited.
+    is_told: bool,
     thread: Arc<std::sync::Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -106,26 +113,41 @@ type Reply<T> = oneshot::Sender<Result<T, PassError>>;
 
 enum Pass {
     Open { model: Digest, opening: Opening, reply: Reply<Vec<RowDigests>> },
-    Forward { model: Digest, session: SessionId, start: u32, hidden: Hidden, reply: Reply<Hidden> },
+    Forward { model: Digest, forward: Forward },
     Keep { model: Digest, session: SessionId, prefix: Prefix, rows: Vec<RowDigests> },
     Close { model: Digest, session: SessionId },
     Expire { now: Timestamp },
     Head { model: Digest, hidden: Hidden, reply: Reply<Vec<Vec<f32>>> },
 }
 
+/// Rows of a session to be run through its blocks.
+struct Forward {
+    session: SessionId,
+    start: u32,
+    hidden: Hidden,
+    /// When it came, if telemetry is to know.
+    came: Option<Instant>,
+    reply: Reply<Hidden>,
+}
+
 impl Executor {
-    /// Starts the thread over `models`, keyed by manifest digest.
+    /// Starts the thread over `models`, keyed by manifest digest, and has it tell `telemetry`.
     ///
     /// # Errors
     /// The system's error if no thread can be had.
-    pub fn spawn(models: HashMap<Digest, Model>) -> std::io::Result<Self> {
+    pub fn spawn(
+        models: HashMap<Digest, Model>,
+        telemetry: Option<Telemetry>,
+    ) -> std::io::Result<Self> {
         let (queue, passes) = mpsc::channel(QUEUE_CAPACITY);
-        let worker = Worker::new(models);
+        let is_told = telemetry.is_some();
+        let worker = Worker::new(models, telemetry);
         let (usage_sender, usage) = watch::channel(worker.usage());
         let thread = std::thread::Builder::new()
             .name("executor".into())
             .spawn(move || worker.run(passes, &usage_sender))?;
-        Ok(Self { queue, usage, thread: Arc::new(std::sync::Mutex::new(Some(thread))) })
+        let thread = Arc::new(std::sync::Mutex::new(Some(thread)));
+        Ok(Self { queue, usage, is_told, thread })
     }
 
     /// Memory in use now.
@@ -167,7 +189,12 @@ impl Executor {
         start: u32,
         hidden: Hidden,
     ) -> Result<impl Future<Output = Result<Hidden, PassError>> + use<>, PassError> {
-        self.queue(move |reply| Pass::Forward { model, session, start, hidden, reply }).await
+        let came = self.is_told.then(Instant::now);
+        self.queue(move |reply| {
+            let forward = Forward { session, start, hidden, came, reply };
+            Pass::Forward { model, forward }
+        })
+        .await
     }
 
     /// Keeps the first pages of a session's KV cache for later sessions; the session goes on.

@@ -24,4 +24,5 @@ pub mod sessions;
 pub mod status;
 pub mod store;
 pub mod succession;
+pub mod telemetry;
 pub mod witness;

@@ -14,7 +14,8 @@ use comity_protocol::{
     speculation::Drafts,
 };
 use comity_shard::{
-    Device, Home, LoadError, ModelFile, OpenError, ReadError, Shard, Tokenizer, TokenizerError,
+    Compute, Device, Home, LoadError, ModelFile, OpenError, ReadError, Shard, Tokenizer,
+    TokenizerError,
 };
 
 use crate::executor::Model;
@@ -144,16 +145,18 @@ pub struct Models {
     pub serving: Vec<Serving>,
     /// For prompts, by manifest digest.
     pub homes: HashMap<Digest, HomeModel>,
+    /// What they run on, if not on every processor.
+    compute: Option<Compute>,
 }
 
 impl Models {
-    /// Loads what `specs` ask for: a stage reads only its blocks, home only embedding and head.
-    /// Blocking: call it off the async threads.
+    /// Loads what `specs` ask for: a stage reads only its blocks, home only embedding and head. They
+    /// run on `threads` threads, or one for every processor. Blocking: call it off the async threads.
     ///
     /// # Errors
     /// [`LoadModelError`] naming the file.
-    pub fn load(specs: &[ModelSpec]) -> Result<Self, LoadModelError> {
-        let mut models = Self::default();
+    pub fn load(specs: &[ModelSpec], threads: Option<usize>) -> Result<Self, LoadModelError> {
+        let mut models = Self { compute: threads.map(Compute::new), ..Self::default() };
         for spec in specs {
             models.add(spec)?;
         }
@@ -171,12 +174,13 @@ impl Models {
             return Err(LoadModelError::Twice { file: file() });
         }
         let prefix_cache = spec.prefix_cache;
-        let mut loaded = Model { shard: None, home: None, prefix_cache };
+        let told = Some(u32::try_from(self.serving.len()).unwrap_or(u32::MAX));
+        let mut loaded = Model { shard: None, home: None, prefix_cache, told };
         if let Some(blocks) = spec.blocks {
             let mut shard =
                 Shard::load_on(&model, blocks, &manifest, spec.device).map_err(weights)?;
             shard.set_kv_budget(spec.kv_budget);
-            loaded.shard = Some(shard);
+            loaded.shard = Some(self.placed(shard));
             let numeric_class = spec.device.numeric_class().to_owned();
             self.serving.push(Serving {
                 manifest: manifest.clone(),
@@ -186,7 +190,7 @@ impl Models {
             });
         }
         if spec.home {
-            let home = Arc::new(Home::load(&model, &manifest).map_err(weights)?);
+            let home = self.home(Home::load(&model, &manifest).map_err(weights)?);
             loaded.home = Some(home.clone());
             let tokenizer = Tokenizer::load(&model)
                 .map_err(|source| LoadModelError::Tokenizer { file: file(), source })?;
@@ -223,11 +227,22 @@ impl Models {
         let blocks = BlockRange::new(0, manifest.block_count)?;
         let mut shard = Shard::load_on(&model, blocks, &manifest, spec.device).map_err(weights)?;
         shard.set_kv_budget(spec.kv_budget);
-        let home = Arc::new(Home::load(&model, &manifest).map_err(weights)?);
+        let shard = Some(self.placed(shard));
+        let home = self.home(Home::load(&model, &manifest).map_err(weights)?);
         let key = Digest::of_parts(&[DRAFT_KEY, &drafted.digest().0]);
-        let model = Model { shard: Some(shard), home: Some(home.clone()), prefix_cache: false };
+        let model = Model { shard, home: Some(home.clone()), prefix_cache: false, told: None };
         self.loaded.insert(key, model);
         Ok(DraftModel { key, manifest: Arc::new(manifest), home })
+    }
+
+    fn placed(&self, mut shard: Shard) -> Shard {
+        self.compute.iter().for_each(|compute| shard.set_compute(compute.clone()));
+        shard
+    }
+
+    fn home(&self, mut home: Home) -> Arc<Home> {
+        self.compute.iter().for_each(|compute| home.set_compute(compute.clone()));
+        Arc::new(home)
     }
 }
 

@@ -36,7 +36,6 @@ use crate::{
     checkpoints::{CheckpointsError, Progress},
     clock::Clock,
     directory::Directory,
-    executor::Executor,
     gateway::client::{self, Access, Token},
     governance::{Archive, ArchiveError},
     keys::{self, KeyError},
@@ -45,7 +44,7 @@ use crate::{
     model::{LoadModelError, ModelSpec, NUMERIC_CLASSES},
     net::{
         control::{Control, ControlConfig, ControlError},
-        data::{BindError, ClientPlane, DataConfig, DataPlane},
+        data::{BindError, ClientPlane, DataConfig},
     },
     sessions::{Context, GenerateError, Generation, Prefixes, SESSIONS_MAX},
     status,
@@ -96,6 +95,10 @@ pub struct Setup {
     pub witness_key: Option<PathBuf>,
     /// How long prompts and answers are kept with their proofs; `None` if no proof is kept.
     pub retention: Option<Duration>,
+    /// Threads that compute; `None` for one on every processor.
+    pub threads: Option<usize>,
+    /// File in which the node tells of its timing, if it does.
+    pub telemetry: Option<PathBuf>,
 }
 
 /// Why a node did not start.
@@ -157,6 +160,15 @@ pub enum StartError {
     /// A succession of the log was begun and is not done.
     #[error("a succession of the log in {0} was begun and broke off: run comity log succeed again")]
     Succession(PathBuf),
+    /// The file of telemetry.
+    #[error("telemetry cannot be written to {path}")]
+    Telemetry {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A thread could not be started, or a start-up task failed.
     #[error("a start-up task failed")]
     Task(#[source] io::Error),
@@ -209,19 +221,18 @@ impl Node {
 
         let directory = Directory::spawn((archive, chain), me, clock, &tasks, cancel.child_token());
         let institution = start::enlist(&directory, me, &setup.rosters, setup.institution).await?;
+        let telemetry = start::telemetry(setup.telemetry, me, &institution, setup.threads).await?;
         let quotas = start::had_lately(log.clone(), clock.now()).await?;
         start::suspend(&directory, known).await;
-        let models = start::load(setup.models, &rules).await?;
-        let executor = Executor::spawn(models.loaded).map_err(StartError::Task)?;
+        let mut models = start::load(setup.models, setup.threads, &rules).await?;
+        let executor = start::executor(&mut models, &telemetry).map_err(StartError::Task)?;
 
-        let data_config = DataConfig { listen: setup.data_listen, key: key.clone() };
-        let (data, links) =
-            DataPlane::bind(data_config, directory.admission(), &tasks, cancel.child_token())?;
-        tasks.spawn(contacts::run(data.contacts(), directory.clone(), cancel.child_token()));
-        let client_config = DataConfig { listen: setup.client_listen, key: key.clone() };
-        let (clients, streams) = ClientPlane::bind(&client_config, &tasks, cancel.child_token())?;
-        let shared = (log.clone(), directory.clone(), clock);
+        let at = |listen| DataConfig { listen, key: key.clone() };
         let life = (&tasks, &cancel);
+        let (data, links) = start::data(at(setup.data_listen), &directory, &telemetry, life)?;
+        let (clients, streams) =
+            ClientPlane::bind(&at(setup.client_listen), &tasks, cancel.child_token())?;
+        let shared = (log.clone(), directory.clone(), clock);
         let records = Records::new(&setup.data_dir, institution.clone(), &key, shared, life);
         let (countersign, asked) = mpsc::channel(countersigning::WAITING_MAX);
         let control_config = ControlConfig {
@@ -260,6 +271,7 @@ impl Node {
             returns: Mutex::new(HashMap::new()),
             stages: Mutex::new(HashSet::new()),
             quotas: Mutex::new(quotas),
+            telemetry,
         });
         let access = Arc::new(Access { keys: setup.client_keys, token });
         tasks.spawn(context.clone().serve(links));
@@ -400,12 +412,16 @@ impl Node {
     pub async fn shutdown(self) {
         self.cancel.cancel();
         let Self { context, log, store, .. } = self;
+        let telemetry = context.telemetry.clone();
         context.tasks.close();
         context.tasks.wait().await;
         match Arc::try_unwrap(context) {
             Ok(context) => context.executor.join().await,
             // Someone outside kept the context; the thread ends with it.
             Err(_) => warn!("the node's context outlives it"),
+        }
+        if let Some(telemetry) = telemetry {
+            telemetry.close().await;
         }
         let closed = tokio::task::spawn_blocking(move || {
             store.catch_up()?;

@@ -38,6 +38,7 @@ use crate::{
     ledger::Ledger,
     model::HomeModel,
     net::data::{ConnectError, DataPlane, Incoming},
+    telemetry::Telemetry,
 };
 
 /// Events a session's task may have waiting: a few from each of its two links.
@@ -92,6 +93,8 @@ pub struct Context {
     pub stages: Mutex<HashSet<SessionId>>,
     /// What institutions have had of this node lately. Held only for single additions and checks.
     pub quotas: Mutex<Quotas>,
+    /// Who hears of requests that ended, if anybody does.
+    pub telemetry: Option<Telemetry>,
 }
 
 /// A session at home that waits for its last stage.

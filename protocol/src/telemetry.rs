@@ -84,9 +84,10 @@ pub struct Pass {
     pub blocks: u32,
     /// Sessions whose steps these are.
     pub sessions: u32,
-    /// Positions of prompts.
+    /// Positions of prompts: of steps of more than
+    /// [`DECODE_POSITIONS_MAX`](crate::microbatch::DECODE_POSITIONS_MAX).
     pub prompt: u32,
-    /// Positions of decode steps, drafts included.
+    /// Positions of shorter steps: of decode steps, drafts included, and of short ends of prompts.
     pub decode: u32,
     /// Sum over all positions of those before it in its session, which it looks back at.
     pub context: u64,

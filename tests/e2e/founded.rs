@@ -119,6 +119,8 @@ impl Founded {
             }],
             witness_key: None,
             retention: None,
+            threads: None,
+            telemetry: None,
         }
     }
 }

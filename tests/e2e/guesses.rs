@@ -46,7 +46,7 @@ fn a_draft_model_of_another_vocabulary_is_refused() {
         draft_file: Some(other.clone()),
         prefix_cache: true,
     };
-    let refused = Models::load(&[spec]).unwrap_err();
+    let refused = Models::load(&[spec], None).unwrap_err();
     assert!(matches!(
         refused,
         LoadModelError::Vocabulary { draft, file } if draft == other && file == large
@@ -71,6 +71,6 @@ fn the_same_weights_in_two_sections_are_refused() {
         draft_file: None,
         prefix_cache: true,
     };
-    let refused = Models::load(&[spec("one"), spec("two")]).unwrap_err();
+    let refused = Models::load(&[spec("one"), spec("two")], None).unwrap_err();
     assert!(matches!(refused, LoadModelError::Twice { .. }), "{refused}");
 }

@@ -16,4 +16,5 @@ mod rogue;
 mod rogues;
 mod strangers;
 mod swarm;
+mod telemetry;
 mod witnessed;

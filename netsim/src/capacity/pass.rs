@@ -61,7 +61,7 @@ impl Run<'_> {
         }
         worker.busy = true;
         worker.since = self.now;
-        self.start(node, self.slowed(node, ns));
+        self.occupy(node, self.slowed(node, ns));
     }
 
     /// Nanoseconds of home's own part for so many rows.
@@ -236,7 +236,7 @@ impl Run<'_> {
     }
 
     /// Schedules the end of what a node has begun.
-    fn start(&mut self, node: usize, ns: u64) {
+    fn occupy(&mut self, node: usize, ns: u64) {
         if ns == 0 && self.workers[node].at_home {
             // A head that takes no time needs no event.
             self.ended(node);

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, rc::Rc, time::Duration};
 use comity_protocol::{
     directory::Candidate,
     placement::FlowStage,
+    policy::Access,
     route::{self, RouteError, RouteRequest},
 };
 

@@ -40,7 +40,10 @@ pub(super) enum Incoming {
 impl RelayedLink {
     /// Opens the link of a scenario that stands at `index` in it.
     pub(super) fn open(section: &LinkSection, seed: u64, index: usize) -> io::Result<Self> {
-        let listen = Socket::bind(section.listen)?;
+        let listen = match section.from {
+            Some(client) => Socket::bind_for(section.listen, client)?,
+            None => Socket::bind(section.listen)?,
+        };
         let random = |way| Random::new(seed, index as u64 * 2 + way);
         let idle = Duration::from_secs(section.idle_s.into());
         Ok(Self {

@@ -14,15 +14,16 @@ use std::{
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 pub use self::direction::Direction;
+pub(super) use self::direction::{QUEUE_BYTES_MAX, QUEUE_MS, RATE_MBIT};
 
 /// Most links of one relay: all of them share one thread.
 const LINKS_MAX: usize = 64;
 /// Clients of one link unless the file says otherwise: the nodes of a bench and some to spare.
-const FLOWS: u16 = 64;
+pub(super) const FLOWS: u16 = 64;
 /// Most clients of one link: each takes a socket with its buffers.
 const FLOWS_MAX: u16 = 1_024;
 /// Seconds without a packet after which a client is forgotten: four idle timeouts of QUIC.
-const IDLE_S: u32 = 120;
+pub(super) const IDLE_S: u32 = 120;
 /// Longest name of a link, bytes: it stands in a table.
 const NAME_BYTES_MAX: usize = 64;
 /// Longest scenario file, bytes: all links, with a page of comments each.
@@ -50,6 +51,10 @@ pub struct LinkSection {
     /// Where clients send to; loopback, for anybody who reaches it may use it.
     #[serde(deserialize_with = "loopback")]
     pub listen: SocketAddr,
+    /// The only client whose packets it takes, if it is not for everyone: then other links may
+    /// listen at the same address, for other clients.
+    #[serde(default)]
+    pub from: Option<SocketAddr>,
     /// Where their packets go.
     #[serde(deserialize_with = "reachable")]
     pub target: SocketAddr,

@@ -12,8 +12,9 @@ use nix::{
     errno::Errno,
     sys::{
         socket::{
-            ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt,
-            sockopt::{RcvBuf, ReceiveTimestampns, RxqOvfl, SndBuf},
+            AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, SockaddrStorage,
+            bind, recvmsg, setsockopt, socket,
+            sockopt::{RcvBuf, ReceiveTimestampns, ReusePort, RxqOvfl, SndBuf},
         },
         time::TimeSpec,
     },
@@ -81,7 +82,22 @@ impl Buffer {
 impl Socket {
     /// A socket on `address`.
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = UdpSocket::bind(address)?;
+        Self::prepare(UdpSocket::bind(address)?)
+    }
+
+    /// A socket on `address` for what `client` sends there, beside others for other clients.
+    pub(super) fn bind_for(address: SocketAddr, client: SocketAddr) -> io::Result<Self> {
+        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let socket = socket(family, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+        setsockopt(&socket, ReusePort, &true)?;
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(address))?;
+        let socket = UdpSocket::from(socket);
+        // The system gives a datagram to the socket that is connected to its sender.
+        socket.connect(client)?;
+        Self::prepare(socket)
+    }
+
+    fn prepare(socket: UdpSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         setsockopt(&socket, RcvBuf, &BUFFER_BYTES)?;
         setsockopt(&socket, SndBuf, &BUFFER_BYTES)?;

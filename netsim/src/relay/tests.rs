@@ -28,6 +28,7 @@ impl Fixture {
         let mut link = LinkSection {
             name: "a".into(),
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            from: None,
             target: target.local_addr().unwrap(),
             flows_max: 8,
             idle_s: 60,
@@ -229,6 +230,7 @@ fn two_links_have_ports_and_counts_of_their_own_and_a_taken_port_is_named() {
     let link = |listen| LinkSection {
         name: "b".into(),
         listen,
+        from: None,
         target: fixture.target.local_addr().unwrap(),
         flows_max: 1,
         idle_s: 1,

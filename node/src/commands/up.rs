@@ -26,12 +26,23 @@ pub struct Args {
     /// The node's configuration.
     #[arg(long, default_value = "comity.toml")]
     config: PathBuf,
+    /// Tell of the node's timing in this file, whatever the configuration says.
+    #[arg(long, value_name = "FILE")]
+    telemetry: Option<PathBuf>,
     /// Print a configuration that explains every key, and leave.
     #[arg(long)]
     example: bool,
     /// Print one JSON object once the node answers, and nothing else.
     #[arg(long)]
     json: bool,
+}
+
+impl Args {
+    /// As a program runs a node: by this configuration, with `--json`.
+    #[must_use]
+    pub const fn of(config: PathBuf) -> Self {
+        Self { config, telemetry: None, example: false, json: true }
+    }
 }
 
 /// Why the node did not run.
@@ -75,7 +86,8 @@ pub async fn run(args: Args) -> Result<Outcome, UpError> {
     }
     let mut terminate = signal(SignalKind::terminate()).map_err(UpError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(UpError::Signal)?;
-    let config = Config::load(&args.config)?;
+    let mut config = Config::load(&args.config)?;
+    config.telemetry = args.telemetry.clone().or(config.telemetry);
     let node = tokio::select! {
         node = Node::spawn(setup(config)?) => node.map_err(|error| UpError::Start(error.into()))?,
         _ = terminate.recv() => return Ok(Outcome::Incomplete),
@@ -129,6 +141,8 @@ fn setup(config: Config) -> Result<Setup, UpError> {
         models: config.models.into_iter().map(model).collect(),
         witness_key: config.witness_key,
         retention,
+        threads: config.threads.map(|threads| threads as usize),
+        telemetry: config.telemetry,
     })
 }
 

@@ -35,6 +35,9 @@ fn paths_start_at_the_files_folder() {
     assert_eq!(config.charter, Path::new("/etc/comity/c"));
     assert_eq!(config.roster, Path::new("/r"));
     assert_eq!(config.data_dir, Path::new("/etc/comity/comity-data"));
+    assert_eq!(config.telemetry, None);
+    let told = parse(&format!("{MINIMAL}telemetry = 'told.jsonl'\n")).unwrap();
+    assert_eq!(told.telemetry.as_deref(), Some(Path::new("/etc/comity/told.jsonl")));
     let here = Config::parse(MINIMAL, Path::new("comity.toml")).unwrap();
     assert_eq!(here.charter, Path::new("c"));
 }
@@ -70,6 +73,7 @@ fn wrong_values_are_named() {
         ("[[models]]\nfile = 'f'\nname = 'n'\nkv_budget_mib = -1\n", "toml:7: "),
         ("[data]\nlisten = '0.0.0.0:4701'\n", "data.advertise: "),
         ("[control]\nlisten = []\n", "control.listen: "),
+        ("threads = 0\n", "threads: must be 1 to 1024"),
         ("data_dir = 7\n", "toml:4: "),
         ("data_dir = \n", "toml:4: "),
     ] {

@@ -27,8 +27,8 @@ impl Bench {
         let manifest = file.manifest().unwrap();
         let home = Arc::new(Home::load(&file, &manifest).unwrap());
         let shard = Some(Self::shard(&file, &manifest));
-        let model = Model { shard, home: Some(home.clone()), prefix_cache };
-        let worker = Worker::new([(MODEL, model)].into());
+        let model = Model { shard, home: Some(home.clone()), prefix_cache, told: Some(0) };
+        let worker = Worker::new([(MODEL, model)].into(), None);
         Self { _folder: folder, file, manifest, home, worker }
     }
 
@@ -73,10 +73,7 @@ impl Bench {
         let (reply, answer) = oneshot::channel();
         self.worker.accept(Pass::Forward {
             model: MODEL,
-            session,
-            start,
-            hidden: hidden.clone(),
-            reply,
+            forward: Forward { session, start, hidden: hidden.clone(), came: None, reply },
         });
         Answer { session, start, hidden, answer }
     }

@@ -16,7 +16,11 @@ use comity_protocol::{
 use comity_shard::{ForwardError, Home, OpenSessionError, Shard, Step};
 use tokio::sync::{mpsc, watch};
 
-use super::{Model, Opening, Pass, PassError, Prefix, QUEUE_CAPACITY, Reply, Usage};
+use super::{
+    Forward, Model, Opening, Pass, PassError, Prefix, QUEUE_CAPACITY, Reply, Usage,
+    told::{self, Told},
+};
+use crate::telemetry::Telemetry;
 
 /// Rows of one run of the head.
 const HEAD_ROWS_MAX: usize = 32;
@@ -29,18 +33,21 @@ struct Served {
     batcher: Microbatcher,
     steps: BTreeMap<Ticket, Waiting>,
     heads: VecDeque<(Hidden, Reply<Vec<Vec<f32>>>)>,
+    telemetry: Option<Telemetry>,
 }
 
 /// A step until all of its rows are made.
-struct Waiting {
+pub(super) struct Waiting {
     session: SessionId,
-    start: u32,
+    pub(super) start: u32,
     /// Values of one row.
     width: usize,
     /// `[positions, width]`.
     hidden: Vec<f32>,
     /// Rows made so far.
     made: Vec<f32>,
+    /// When it came, or its last piece ended, if telemetry is to know.
+    pub(super) since: Option<Instant>,
     reply: Reply<Hidden>,
 }
 
@@ -52,8 +59,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(models: HashMap<Digest, Model>) -> Self {
-        let models = models.into_iter().map(|(digest, model)| (digest, Served::new(model)));
+    pub(super) fn new(models: HashMap<Digest, Model>, telemetry: Option<Telemetry>) -> Self {
+        let served = |model: Model| {
+            let telemetry = telemetry.clone().filter(|_| model.told.is_some());
+            Served::new(model, telemetry)
+        };
+        let models = models.into_iter().map(|(digest, model)| (digest, served(model)));
         Self { models: models.collect(), last: Digest([0; 32]), block_time_ns: 0 }
     }
 
@@ -87,9 +98,9 @@ impl Worker {
             Pass::Open { model, opening, reply } => {
                 let _ = reply.send(self.served(model).and_then(|served| served.open(opening)));
             }
-            Pass::Forward { model, session, start, hidden, reply } => match self.served(model) {
-                Ok(served) => served.push(session, start, &hidden, reply),
-                Err(error) => drop(reply.send(Err(error))),
+            Pass::Forward { model, forward } => match self.served(model) {
+                Ok(served) => served.push(forward),
+                Err(error) => drop(forward.reply.send(Err(error))),
             },
             Pass::Keep { model, session, prefix: Prefix { scope, tags, now }, rows } => {
                 let served = self.served(model).ok().filter(|served| served.model.prefix_cache);
@@ -155,9 +166,10 @@ impl Worker {
 }
 
 impl Served {
-    fn new(model: Model) -> Self {
+    fn new(model: Model, telemetry: Option<Telemetry>) -> Self {
         Self {
             model,
+            telemetry,
             institutions: HashMap::new(),
             batcher: Microbatcher::default(),
             steps: BTreeMap::new(),
@@ -195,7 +207,8 @@ impl Served {
         }
     }
 
-    fn push(&mut self, session: SessionId, start: u32, hidden: &Hidden, reply: Reply<Hidden>) {
+    fn push(&mut self, forward: Forward) {
+        let Forward { session, start, hidden, came: since, reply } = forward;
         let Some(institution) = self.institutions.get(&session) else {
             let error = ForwardError::UnknownSession { id: session };
             let _ = reply.send(Err(forward_error(&error)));
@@ -204,7 +217,7 @@ impl Served {
         let ticket = self.batcher.push(institution, session, hidden.positions());
         let (width, hidden) = (hidden.row_bytes() / size_of::<f32>(), hidden.values());
         let made = Vec::with_capacity(hidden.len());
-        self.steps.insert(ticket, Waiting { session, start, width, hidden, made, reply });
+        self.steps.insert(ticket, Waiting { session, start, width, hidden, made, since, reply });
     }
 
     /// Runs the head over the rows of all who wait, some at a time: they are read once for all.
@@ -221,6 +234,7 @@ impl Served {
             let (asked, replies): (Vec<_>, Vec<_>) = self.heads.drain(..taken).unzip();
             let values: Vec<_> = asked.iter().map(Hidden::values).collect();
             let width = |hidden: &Hidden| hidden.row_bytes() / size_of::<f32>();
+            let begun = self.telemetry.as_ref().map(|_| Instant::now());
             let rows = asked.iter().zip(&values);
             let rows: Vec<_> =
                 rows.flat_map(|(hidden, values)| values.chunks_exact(width(hidden))).collect();
@@ -236,13 +250,18 @@ impl Served {
                 let logits: Result<_, _> = made.collect();
                 let _ = reply.send(logits.map_err(|error| bug(&error)));
             }
+            if let (Some(telemetry), Some(begun)) = (&self.telemetry, begun) {
+                telemetry.tell(told::head(asked.iter().map(Hidden::positions).sum(), begun));
+            }
         }
     }
 
     /// Returns nanoseconds per block if the microbatch was of decode steps only: prefill reads the
     /// weights once for many positions.
     fn run_microbatch(&mut self) -> Option<u64> {
+        let begun = Instant::now();
         let pieces = self.batcher.take();
+        let told = self.telemetry.as_ref().map(|_| Told::of(&pieces, &self.steps, begun));
         let shard = self.model.shard.as_mut()?;
         let waiting = |piece: &Piece| Some((*piece, self.steps.get(&piece.ticket)?.piece(piece)));
         let (pieces, steps): (Vec<_>, Vec<_>) = pieces.iter().filter_map(waiting).unzip();
@@ -256,6 +275,10 @@ impl Served {
         for (piece, result) in pieces.iter().zip(results) {
             self.finish(piece, result);
         }
+        if let (Some(telemetry), Some(told)) = (&self.telemetry, told) {
+            let (shard, blocks) = (self.model.told, u32::try_from(blocks));
+            telemetry.tell(told.ended(shard.unwrap_or_default(), blocks.unwrap_or(u32::MAX)));
+        }
         decode.then_some(elapsed / blocks.max(1))
     }
 
@@ -264,6 +287,7 @@ impl Served {
         let result = match (result, self.steps.get_mut(&piece.ticket)) {
             (Ok(rows), Some(step)) => {
                 step.made.extend(rows);
+                step.since = step.since.map(|_| Instant::now());
                 Ok(())
             }
             (Ok(_), None) => return,
@@ -282,6 +306,11 @@ impl Served {
 }
 
 impl Waiting {
+    /// Positions of the whole step.
+    pub(super) fn positions(&self) -> u32 {
+        u32::try_from(self.hidden.len() / self.width.max(1)).unwrap_or(u32::MAX)
+    }
+
     /// The rows of `piece`; none, which the shard refuses, if the step has no such rows.
     fn piece(&self, piece: &Piece) -> Step<'_> {
         let (from, positions) = (piece.from as usize, piece.positions as usize);

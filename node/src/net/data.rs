@@ -15,10 +15,11 @@ mod neighbours;
 mod path;
 mod repeat;
 mod stream;
+mod told;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, atomic::AtomicU32},
+    sync::{Arc, OnceLock, atomic::AtomicU32},
 };
 
 use comity_protocol::{id::PeerKey, refusal::Cause, signed::NodeKey};
@@ -38,6 +39,8 @@ use contact::CONTACTS_CAPACITY;
 use link::Gauge;
 use neighbours::Neighbours;
 use repeat::Losses;
+
+use crate::telemetry::Telemetry;
 
 /// Links opened by peers and not yet taken. More means the node is overloaded: they are reset.
 const INCOMING_CAPACITY: usize = 64;
@@ -79,6 +82,8 @@ struct Shared {
     admission: Admission,
     incoming: mpsc::Sender<Incoming>,
     contacts: broadcast::Sender<Contact>,
+    /// Who hears what connections carry, if anybody does.
+    telemetry: OnceLock<Telemetry>,
     tasks: TaskTracker,
     cancel: CancellationToken,
 }
@@ -112,6 +117,7 @@ impl DataPlane {
             admission,
             incoming,
             contacts: broadcast::channel(CONTACTS_CAPACITY).0,
+            telemetry: OnceLock::new(),
             tasks: tasks.clone(),
             cancel,
         });
@@ -141,6 +147,14 @@ impl DataPlane {
     #[must_use]
     pub fn paths(&self) -> Vec<(PeerKey, Path)> {
         self.shared.neighbours.paths()
+    }
+
+    /// Tells `telemetry` what connections carry, from now on; another one after the first hears
+    /// nothing.
+    pub fn tell(&self, telemetry: &Telemetry) {
+        if self.shared.telemetry.set(telemetry.clone()).is_ok() {
+            self.shared.tasks.spawn(told::run(Arc::clone(&self.shared), telemetry.clone()));
+        }
     }
 
     /// Opens a link to `peer` on the connection there is, else dials `addresses` in this order,

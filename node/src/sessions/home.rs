@@ -7,6 +7,7 @@ mod error;
 mod prefixes;
 mod prompt;
 mod stages;
+mod timing;
 
 use std::{
     sync::Arc,

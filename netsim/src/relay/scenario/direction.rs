@@ -12,11 +12,11 @@ use crate::{
 /// Longest delay, jitter or queue, milliseconds: more is no link.
 const MS_MAX: f64 = 10_000.0;
 /// Rates, Mbit/s: below, a packet takes seconds; above, the relay is the bottleneck.
-const RATE_MBIT: (f64, f64) = (0.01, 10_000.0);
+pub(in crate::relay) const RATE_MBIT: (f64, f64) = (0.01, 10_000.0);
 /// Queue of a direction that has a rate and says nothing of its queue, milliseconds.
-const QUEUE_MS: f64 = 50.0;
+pub(in crate::relay) const QUEUE_MS: f64 = 50.0;
 /// Most bytes in a queue: half of what a direction may hold in all.
-const QUEUE_BYTES_MAX: u64 = HELD_BYTES_MAX / 2;
+pub(in crate::relay) const QUEUE_BYTES_MAX: u64 = HELD_BYTES_MAX / 2;
 
 /// `[link.forward]` and `[link.back]`: one direction of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

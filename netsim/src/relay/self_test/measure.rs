@@ -152,6 +152,7 @@ impl Ends {
         let link = LinkSection {
             name: "measured".into(),
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            from: None,
             target: target.local_addr()?,
             flows_max: 1,
             idle_s,

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tracing::{Instrument as _, debug, error, info_span};
 
-use super::{Incoming, Shared, code, contact, contact::Contact, link::Link};
+use super::{Incoming, Shared, code, contact, contact::Contact, link::Link, told};
 use crate::net::tls::{self, TlsError};
 
 /// How long a handshake may take.
@@ -140,26 +140,23 @@ pub(super) fn adopt(
     connection: &Connection,
 ) -> Result<(), Cause> {
     // Strangers first: they take no memory here.
-    let refused = if !shared.admission.borrow().contains(&peer) {
-        Some(Cause::NotAdmitted)
-    } else if !shared.neighbours.insert(peer, connection) {
-        Some(Cause::Overloaded)
-    } else {
-        None
+    let taken = match shared.admission.borrow().contains(&peer) {
+        true => shared.neighbours.insert(peer, connection).ok_or(Cause::Overloaded),
+        false => Err(Cause::NotAdmitted),
     };
-    if let Some(cause) = refused {
+    let number = taken.inspect_err(|cause| {
         debug!(peer = %peer.short(), address = %connection.remote_address(), %cause, "refused");
-        close(connection, cause);
-        return Err(cause);
-    }
+        close(connection, *cause);
+    })?;
     shared.tell(Contact::Met(peer));
     let span = info_span!("data", peer = %peer.short());
-    shared.tasks.spawn(serve(Arc::clone(shared), peer, connection.clone()).instrument(span));
+    let served = serve(Arc::clone(shared), peer, connection.clone(), number);
+    shared.tasks.spawn(served.instrument(span));
     Ok(())
 }
 
 /// Takes the peer's links until the connection or the node ends, or the peer is no longer admitted.
-async fn serve(shared: Arc<Shared>, peer: PeerKey, connection: Connection) {
+async fn serve(shared: Arc<Shared>, peer: PeerKey, connection: Connection, number: u32) {
     let mut admission = shared.admission.clone();
     let ended = loop {
         tokio::select! { biased;
@@ -186,6 +183,9 @@ async fn serve(shared: Arc<Shared>, peer: PeerKey, connection: Connection) {
     if let Some(cause) = ended {
         debug!(%cause, "closing the connection");
         close(&connection, cause);
+    }
+    if let Some(telemetry) = shared.telemetry.get() {
+        telemetry.tell(told::path(&peer, number, &connection));
     }
     shared.neighbours.sweep(&peer);
     shared.losses.forget(connection.remote_address());

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
 };
 
 use comity_protocol::id::PeerKey;
@@ -18,12 +21,14 @@ const CONNECTIONS_PER_PEER_MAX: usize = 4;
 pub(super) struct Neighbours {
     /// A plain mutex: held for a look-up or an insertion, never over an await.
     peers: Mutex<HashMap<PeerKey, Neighbour>>,
+    /// Connections there were so far.
+    count: AtomicU32,
 }
 
 #[derive(Debug, Default)]
 struct Neighbour {
-    /// In the order in which they came about.
-    connections: Vec<Connection>,
+    /// In the order in which they came about, with their numbers.
+    connections: Vec<(u32, Connection)>,
     /// Held while dialing, so that sessions opened together share one connection.
     dialing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -34,7 +39,20 @@ impl Neighbours {
     pub(super) fn live(&self, peer: &PeerKey) -> Option<Connection> {
         let peers = self.lock();
         let connections = &peers.get(peer)?.connections;
-        connections.iter().rev().find(|connection| connection.close_reason().is_none()).cloned()
+        let mut newest = connections.iter().rev().map(|(_, connection)| connection);
+        newest.find(|connection| connection.close_reason().is_none()).cloned()
+    }
+
+    /// Every connection that is not closed: its number, and to whom it is.
+    pub(super) fn all(&self) -> Vec<(u32, PeerKey, Connection)> {
+        let peers = self.lock();
+        let all = peers.iter().flat_map(|(peer, neighbour)| {
+            neighbour.connections.iter().map(|(number, connection)| (*number, *peer, connection))
+        });
+        let live = all.filter(|(.., connection)| connection.close_reason().is_none());
+        let mut live: Vec<_> = live.map(|(number, peer, it)| (number, peer, it.clone())).collect();
+        live.sort_unstable_by_key(|(number, ..)| *number);
+        live
     }
 
     /// The way to each peer with a live connection, in order of their keys.
@@ -51,23 +69,25 @@ impl Neighbours {
         Arc::clone(&self.lock().entry(peer).or_default().dialing)
     }
 
-    /// Remembers `connection`; false if there are too many to `peer` already.
-    pub(super) fn insert(&self, peer: PeerKey, connection: &Connection) -> bool {
+    /// Remembers `connection` and gives it a number, from 1; `None` if there are too many to `peer`
+    /// already.
+    pub(super) fn insert(&self, peer: PeerKey, connection: &Connection) -> Option<u32> {
         let mut peers = self.lock();
         let connections = &mut peers.entry(peer).or_default().connections;
-        connections.retain(|other| other.close_reason().is_none());
+        connections.retain(|(_, other)| other.close_reason().is_none());
         if connections.len() >= CONNECTIONS_PER_PEER_MAX {
-            return false;
+            return None;
         }
-        connections.push(connection.clone());
-        true
+        let number = self.count.fetch_add(1, Relaxed) + 1;
+        connections.push((number, connection.clone()));
+        Some(number)
     }
 
     /// Forgets connections to `peer` that are closed, and the peer if nothing else is left of it.
     pub(super) fn sweep(&self, peer: &PeerKey) {
         let mut peers = self.lock();
         let Some(neighbour) = peers.get_mut(peer) else { return };
-        neighbour.connections.retain(|connection| connection.close_reason().is_none());
+        neighbour.connections.retain(|(_, connection)| connection.close_reason().is_none());
         if neighbour.connections.is_empty() && Arc::strong_count(&neighbour.dialing) == 1 {
             peers.remove(peer);
         }

@@ -12,8 +12,8 @@ use comity_protocol::{
         home::{Ending, Home, Input, Output, Request},
     },
     signed::Signed,
+    telemetry,
     tensor::Hidden,
-    time::Timestamp,
 };
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
-use super::{Context, Job, drafter::Drafter};
+use super::{Context, Job, drafter::Drafter, timing::Timing};
 use crate::{
     executor::PassError,
     sessions::{
@@ -34,6 +34,7 @@ use crate::{
         link::{Link, LinkError, LinkReceiver, LinkSender, Message},
         stage::sleep_until,
     },
+    telemetry::micros,
 };
 
 type Work = Pin<Box<dyn Future<Output = Input> + Send>>;
@@ -63,10 +64,7 @@ pub(super) struct Driver {
     client: mpsc::Sender<ClientEvent>,
     cancel: CancellationToken,
     started: Option<Started>,
-    first_token: Option<Instant>,
-    /// The same moment on the clock of receipts.
-    first_token_at: Option<Timestamp>,
-    last_token: Option<Instant>,
+    timing: Timing,
 }
 
 impl Driver {
@@ -106,9 +104,7 @@ impl Driver {
             client,
             cancel,
             started: None,
-            first_token: None,
-            first_token_at: None,
-            last_token: None,
+            timing: Timing::default(),
         }
     }
 
@@ -187,6 +183,7 @@ impl Driver {
                 }
                 Output::Embed { start, tokens } => self.embed(start, tokens).await,
                 Output::Head { position, hidden } => {
+                    self.timing.steps += 1;
                     let (executor, model) = (self.context.executor.clone(), self.job.digest);
                     let stage = self.stages();
                     self.work.push(Box::pin(async move {
@@ -249,6 +246,9 @@ impl Driver {
     async fn send_first(&mut self, frame: Frame, hidden: Option<Hidden>) -> Option<Input> {
         let deadline = self.deadline();
         let is_step = matches!(frame, Frame::Step(_));
+        if is_step {
+            self.timing.left.get_or_insert_with(Instant::now);
+        }
         if self.first.is_none() {
             if !matches!(frame, Frame::Open { .. }) {
                 return None;
@@ -298,11 +298,7 @@ impl Driver {
     }
 
     async fn token(&mut self, id: u32, position: u32) -> Option<Input> {
-        let now = Instant::now();
-        if self.first_token.is_none() {
-            (self.first_token, self.first_token_at) = (Some(now), Some(self.context.clock.now()));
-        }
-        self.last_token = Some(now);
+        self.timing.token(self.context.clock);
         let text = self.answer.push(id);
         self.tell(ClientEvent::Token(Token { id, text, position })).await;
         let stopped = self.answer.stopped();
@@ -330,15 +326,16 @@ impl Driver {
             None => debug!(tokens = ending.output.len(), "session ended"),
         }
         let text = self.answer.finish();
-        let nanos = |from: Instant, to: Instant| {
-            u64::try_from(to.saturating_duration_since(from).as_nanos()).unwrap_or(u64::MAX)
-        };
-        let (first, last) = (self.first_token, self.last_token);
-        let first_token_ns = first.map_or(0, |first| nanos(self.job.arrived, first));
-        let decode_ns = first.zip(last).map_or(0, |(first, last)| nanos(first, last));
+        let first_token_ns = self.timing.first_token_ns(self.job.arrived);
+        let decode_ns = self.timing.decode_ns();
+        let mut told = self.timing.request(&self.job, &ending);
         let (reason, cause, cached_tokens) = (ending.reason, ending.refusal.clone(), ending.cached);
         self.context.remember(&self.job, &ending.kept);
         let bundle = self.bundle(ending).await;
+        if let Some(heard) = &self.context.telemetry {
+            told.end_us = micros(self.job.arrived.elapsed());
+            heard.tell(telemetry::Event::Request(told));
+        }
         // Nothing drafts any more: work under way held the lock.
         self.work.clear();
         if let Some(drafter) = self.drafter.take() {
@@ -364,7 +361,7 @@ impl Driver {
         };
         let Ok(open_record) = open_record else { return Bytes::new() };
         let text = self.answer.text().to_owned();
-        let said = Said { text, first_token_at: self.first_token_at };
+        let said = Said { text, first_token_at: self.timing.first_token_at };
         match self.context.bundle(&self.job, ending, said, open_record).await {
             Ok(bundle) => bundle,
             Err(error) => {
