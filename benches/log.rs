@@ -169,12 +169,12 @@ fn report_appends(rounds: &[Vec<Round>]) {
         "requests at a time", "records/s", "waits, median ms", "p99 ms"
     ));
     for (rounds, at_a_time) in rounds.iter().zip(REQUESTS) {
-        let at = |share: f64| {
-            let of = |round: &Round| round.waits[(round.waits.len() as f64 * share) as usize] * 1e3;
+        let at = |percent: usize| {
+            let of = |round: &Round| round.waits[round.waits.len() * percent / 100] * 1e3;
             Spread::of(rounds.iter().map(of)).show(2)
         };
         let rate = Spread::of(rounds.iter().map(|round| round.rate)).show(0);
-        say(&format!("{at_a_time:<20}{rate:>26}{:>26}{:>26}", at(0.5), at(0.99)));
+        say(&format!("{at_a_time:<20}{rate:>26}{:>26}{:>26}", at(50), at(99)));
     }
 }
 

@@ -75,9 +75,10 @@ impl Network {
             let paths = node.context().data.paths();
             for (_, path) in paths.into_iter().filter(|(peer, _)| *peer == nodes[to].peer()) {
                 say(&format!(
-                    "  {:<20} hop {from} to {to}: {:>6.1} ms measured; {} packets sent, {} given \
+                    "  {:<20} hop {from} to {to}, {:<5}: {:>6.1} ms measured; {} packets sent, {} given \
                      up as lost, window {} KiB",
                     self.link.map_or_else(|| "no link".to_owned(), Link::name),
+                    path.lane.as_str(),
                     path.round_trip.as_secs_f64() * 1e3,
                     path.sent,
                     path.lost,

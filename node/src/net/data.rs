@@ -2,14 +2,17 @@
 //!
 //! One QUIC endpoint dials and listens; a connection proves the other side's key in its handshake
 //! and is closed the moment that peer leaves the admitted set. Either side of a hop may dial: links
-//! open on whichever connection exists.
+//! open on whichever connection exists. Chunks of prefill go over a second one, so that their window is
+//! not that of the tokens.
 
 mod accept;
+mod arrivals;
 mod clients;
 mod congestion;
 mod contact;
 mod dial;
 mod endpoint;
+mod lane;
 mod link;
 mod neighbours;
 mod path;
@@ -19,7 +22,10 @@ mod told;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, OnceLock, atomic::AtomicU32},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
 };
 
 use comity_protocol::{id::PeerKey, refusal::Cause, signed::NodeKey};
@@ -30,15 +36,17 @@ pub use clients::{ClientLink, ClientPlane, ClientRequest};
 pub use contact::Contact;
 pub use dial::ConnectError;
 pub use endpoint::BindError;
+pub use lane::Lane;
 pub use link::{FrameReceiver, FrameSender, Link};
 pub use path::Path;
 pub use stream::StreamError;
 
 use super::{Admission, Plane, tls};
+use arrivals::Arrivals;
 use contact::CONTACTS_CAPACITY;
-use link::Gauge;
 use neighbours::Neighbours;
 use repeat::Losses;
+use stream::Reader;
 
 use crate::telemetry::Telemetry;
 
@@ -78,7 +86,10 @@ struct Shared {
     neighbours: Neighbours,
     losses: Arc<Losses>,
     /// Chunks sent so far, which gives each its turn.
-    chunks: Arc<AtomicU32>,
+    turns: AtomicU32,
+    /// The next chunk's number; the first was drawn, so that a node that starts anew repeats none.
+    numbers: AtomicU64,
+    arrivals: Arc<Arrivals<Reader>>,
     admission: Admission,
     incoming: mpsc::Sender<Incoming>,
     contacts: broadcast::Sender<Contact>,
@@ -101,7 +112,10 @@ impl DataPlane {
         tasks: &TaskTracker,
         cancel: CancellationToken,
     ) -> Result<(Self, mpsc::Receiver<Incoming>), BindError> {
-        let tls = tls::server_config(&config.key, tls::STAGE_ALPN).map_err(BindError::Tls)?;
+        let tls = tls::server_config(&config.key, &[Lane::Steps.alpn(), Lane::Bulk.alpn()])
+            .map_err(BindError::Tls)?;
+        let mut first = [0; 8];
+        getrandom::fill(&mut first).map_err(BindError::Random)?;
         let server = endpoint::server_config(tls, endpoint::stage_transport())?;
         let losses = Arc::new(Losses::default());
         let repeating = Some(Arc::clone(&losses));
@@ -113,7 +127,9 @@ impl DataPlane {
             key: config.key,
             neighbours: Neighbours::default(),
             losses,
-            chunks: Arc::default(),
+            turns: AtomicU32::default(),
+            numbers: AtomicU64::new(u64::from_le_bytes(first)),
+            arrivals: Arc::default(),
             admission,
             incoming,
             contacts: broadcast::channel(CONTACTS_CAPACITY).0,
@@ -143,7 +159,7 @@ impl DataPlane {
         self.shared.endpoint.open_connections()
     }
 
-    /// What is known of the way to each neighbour there is a connection with, by the neighbour.
+    /// What is known of the way to each neighbour, for each lane that there is a connection for.
     #[must_use]
     pub fn paths(&self) -> Vec<(PeerKey, Path)> {
         self.shared.neighbours.paths()
@@ -174,9 +190,9 @@ impl DataPlane {
 }
 
 impl Shared {
-    fn gauge(&self, connection: &quinn::Connection) -> Gauge {
-        let (losses, chunks) = (Arc::clone(&self.losses), Arc::clone(&self.chunks));
-        Gauge { connection: connection.clone(), losses, chunks }
+    /// A number for a chunk that no other of this node's has had.
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
     fn tell(&self, contact: Contact) {

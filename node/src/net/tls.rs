@@ -12,6 +12,8 @@ use rustls::{ClientConfig, NoKeyLog, ServerConfig, client::Resumption, pki_types
 
 /// Protocol name of the data plane.
 pub const STAGE_ALPN: &[u8] = b"comity/stage/1";
+/// Protocol name of the data plane's connections for chunks of prefill.
+pub const BULK_ALPN: &[u8] = b"comity/bulk/1";
 /// Protocol name of the client plane.
 pub const CLIENT_ALPN: &[u8] = b"comity/client/1";
 
@@ -36,15 +38,15 @@ pub enum TlsError {
     Identity(PeerId),
 }
 
-/// The listening side: presents `key`, requires a certificate, speaks only `alpn`.
+/// The listening side: presents `key`, requires a certificate, speaks only `alpns`.
 ///
 /// # Errors
 /// [`TlsError::Certificate`].
-pub fn server_config(key: &NodeKey, alpn: &[u8]) -> Result<ServerConfig, TlsError> {
+pub fn server_config(key: &NodeKey, alpns: &[&[u8]]) -> Result<ServerConfig, TlsError> {
     // The provider is named inside libp2p-tls: two are linked, and a builder without one panics.
     let mut config =
         libp2p_tls::make_server_config(&keypair(key)).map_err(TlsError::Certificate)?;
-    config.alpn_protocols = vec![alpn.to_vec()];
+    config.alpn_protocols = alpns.iter().map(|alpn| alpn.to_vec()).collect();
     config.key_log = Arc::new(NoKeyLog {});
     // A resumed session would prove an older handshake's identity; ours are long-lived anyway.
     config.send_tls13_tickets = 0;

@@ -1,16 +1,21 @@
 //! Who is let in, and the task that serves each connection. Not how peers are dialed.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use comity_protocol::{id::PeerKey, refusal::Cause};
-use quinn::{Connection, Endpoint, rustls::pki_types::CertificateDer};
+use quinn::{Connection, ConnectionError, Endpoint, rustls::pki_types::CertificateDer};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc::error::TrySendError},
-    time::timeout,
+    time::{interval, timeout},
 };
 use tracing::{Instrument as _, debug, error, info_span};
 
-use super::{Incoming, Shared, code, contact, contact::Contact, link::Link, told};
+use super::{
+    Incoming, Shared, code, contact, contact::Contact, lane::Lane, link::Link, stream::Reader, told,
+};
 use crate::net::tls::{self, TlsError};
 
 /// How long a handshake may take.
@@ -19,6 +24,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 const HANDSHAKES_MAX: usize = 64;
 /// Connections of an endpoint.
 const CONNECTIONS_MAX: usize = 512;
+/// How often chunks that nobody asks for are looked for.
+const EXPIRY: Duration = Duration::from_secs(10);
 /// How long close frames may take to leave when the node stops.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -127,9 +134,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 async fn welcome(shared: Arc<Shared>, caller: Caller) {
-    if let Some((peer, connection)) = caller.greet().await {
+    let Some((peer, connection)) = caller.greet().await else { return };
+    match Lane::of(&connection) {
         // A refusal is told to the peer by the close code, and logged.
-        let _ = adopt(&shared, peer, &connection);
+        Some(lane) => drop(adopt(&shared, peer, &connection, lane)),
+        None => close(&connection, Cause::Violation),
     }
 }
 
@@ -138,47 +147,49 @@ pub(super) fn adopt(
     shared: &Arc<Shared>,
     peer: PeerKey,
     connection: &Connection,
+    lane: Lane,
 ) -> Result<(), Cause> {
     // Strangers first: they take no memory here.
     let taken = match shared.admission.borrow().contains(&peer) {
-        true => shared.neighbours.insert(peer, connection).ok_or(Cause::Overloaded),
+        true => shared.neighbours.insert(peer, lane, connection).ok_or(Cause::Overloaded),
         false => Err(Cause::NotAdmitted),
     };
     let number = taken.inspect_err(|cause| {
         debug!(peer = %peer.short(), address = %connection.remote_address(), %cause, "refused");
         close(connection, *cause);
     })?;
-    shared.tell(Contact::Met(peer));
-    let span = info_span!("data", peer = %peer.short());
-    let served = serve(Arc::clone(shared), peer, connection.clone(), number);
+    if lane == Lane::Steps {
+        shared.tell(Contact::Met(peer));
+    }
+    let span = info_span!("data", peer = %peer.short(), lane = lane.as_str());
+    let served = serve(Arc::clone(shared), peer, connection.clone(), (lane, number));
     shared.tasks.spawn(served.instrument(span));
     Ok(())
 }
 
-/// Takes the peer's links until the connection or the node ends, or the peer is no longer admitted.
-async fn serve(shared: Arc<Shared>, peer: PeerKey, connection: Connection, number: u32) {
+/// Takes the peer's links or chunks until the connection or the node ends, or the peer is no longer
+/// admitted.
+async fn serve(
+    shared: Arc<Shared>,
+    peer: PeerKey,
+    connection: Connection,
+    (lane, number): (Lane, u32),
+) {
     let mut admission = shared.admission.clone();
-    let ended = loop {
-        tokio::select! { biased;
-            () = shared.cancel.cancelled() => break Some(Cause::Shutdown),
-            // Also when nobody decides any more who is admitted.
-            _ = admission.wait_for(|admitted| !admitted.contains(&peer)) => {
-                break Some(Cause::NotAdmitted);
-            }
-            streams = connection.accept_bi() => match streams {
-                Ok(streams) => {
-                    deliver(&shared, peer, Link::new(peer, shared.gauge(&connection), streams));
-                },
-                Err(error) => {
-                    debug!(%error, "connection ended");
-                    let another = shared.neighbours.live(&peer).is_some();
-                    if let Some(silent) = contact::silence(&error).filter(|_| !another) {
-                        shared.tell(Contact::Lost { peer, silent });
-                    }
-                    break None;
+    let ended = tokio::select! { biased;
+        () = shared.cancel.cancelled() => Some(Cause::Shutdown),
+        // Also when nobody decides any more who is admitted.
+        _ = admission.wait_for(|admitted| !admitted.contains(&peer)) => Some(Cause::NotAdmitted),
+        error = take(&shared, peer, &connection, lane) => match error {
+            Some(error) => {
+                debug!(%error, "connection ended");
+                if lane == Lane::Steps {
+                    lost(&shared, peer, &error);
                 }
-            },
-        }
+                None
+            }
+            None => Some(Cause::Violation),
+        },
     };
     if let Some(cause) = ended {
         debug!(%cause, "closing the connection");
@@ -187,8 +198,62 @@ async fn serve(shared: Arc<Shared>, peer: PeerKey, connection: Connection, numbe
     if let Some(telemetry) = shared.telemetry.get() {
         telemetry.tell(told::path(&peer, number, &connection));
     }
-    shared.neighbours.sweep(&peer);
-    shared.losses.forget(connection.remote_address());
+    shared.neighbours.sweep(peer, lane);
+    if lane == Lane::Steps {
+        shared.losses.forget(connection.remote_address());
+    }
+}
+
+/// Takes what the peer opens, until the connection ends; `None` if it opens what does not belong in
+/// the lane.
+async fn take(
+    shared: &Arc<Shared>,
+    peer: PeerKey,
+    connection: &Connection,
+    lane: Lane,
+) -> Option<ConnectionError> {
+    let mut ticks = interval(EXPIRY);
+    loop {
+        tokio::select! {
+            streams = connection.accept_bi() => match (lane, streams) {
+                (_, Err(error)) => return Some(error),
+                (Lane::Steps, Ok(streams)) => {
+                    deliver(shared, peer, Link::new(shared, peer, connection.clone(), streams));
+                }
+                (Lane::Bulk, Ok(_)) => return None,
+            },
+            stream = connection.accept_uni() => match (lane, stream) {
+                (_, Err(error)) => return Some(error),
+                (Lane::Bulk, Ok(stream)) => {
+                    shared.tasks.spawn(arrive(Arc::clone(shared), peer, Reader::new(stream)));
+                }
+                (Lane::Steps, Ok(_)) => return None,
+            },
+            _ = ticks.tick(), if lane == Lane::Bulk => {
+                shared.arrivals.expire(peer, Instant::now());
+            }
+        }
+    }
+}
+
+/// Reads which chunk a stream brings. Ends with the connection at the latest.
+async fn arrive(shared: Arc<Shared>, peer: PeerKey, mut reader: Reader) {
+    match reader.number().await {
+        Ok(number) => {
+            if let Err(mut reader) = shared.arrivals.arrive((peer, number), reader, Instant::now())
+            {
+                reader.stop(Cause::Violation);
+            }
+        }
+        Err(error) => debug!(peer = %peer.short(), %error, "a chunk without a number"),
+    }
+}
+
+fn lost(shared: &Shared, peer: PeerKey, error: &ConnectionError) {
+    let another = shared.neighbours.live(peer, Lane::Steps).is_some();
+    if let Some(silent) = contact::silence(error).filter(|_| !another) {
+        shared.tell(Contact::Lost { peer, silent });
+    }
 }
 
 fn deliver(shared: &Shared, peer: PeerKey, link: Link) {

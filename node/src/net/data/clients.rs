@@ -61,7 +61,7 @@ impl ClientPlane {
         tasks: &TaskTracker,
         cancel: CancellationToken,
     ) -> Result<(Self, mpsc::Receiver<ClientRequest>), BindError> {
-        let tls = tls::server_config(&config.key, tls::CLIENT_ALPN).map_err(BindError::Tls)?;
+        let tls = tls::server_config(&config.key, &[tls::CLIENT_ALPN]).map_err(BindError::Tls)?;
         let server = endpoint::server_config(tls, endpoint::client_transport())?;
         let (endpoint, address) = endpoint::bind(Plane::Client, config.listen, server, None)?;
         let (requests, taken) = mpsc::channel(REQUESTS_CAPACITY);

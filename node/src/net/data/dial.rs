@@ -6,11 +6,13 @@ use comity_protocol::{id::PeerKey, limits::ADDRESSES_MAX, refusal::Cause};
 use futures::future::select_ok;
 use quinn::{ClientConfig, Connection, ConnectionError, crypto::rustls::NoInitialCipherSuite};
 use tokio::time::{Instant, sleep, timeout};
+use tracing::debug;
 
 use super::{
     Shared, accept,
     contact::{self, Contact},
     endpoint,
+    lane::Lane,
     link::Link,
 };
 use crate::net::tls::{self, TlsError};
@@ -108,35 +110,56 @@ pub(super) async fn open(
     if !shared.admission.borrow().contains(&peer) {
         return Err(ConnectError::NotAdmitted(peer));
     }
-    let connection = connection(shared, peer, addresses).await?;
+    let connection = connection(shared, peer, addresses, Lane::Steps).await?;
     match timeout(STREAM_TIMEOUT, connection.open_bi()).await {
-        Ok(Ok(streams)) => Ok(Link::new(peer, shared.gauge(&connection), streams)),
+        Ok(Ok(streams)) => Ok(Link::new(shared, peer, connection, streams)),
         Ok(Err(source)) => Err(ConnectError::Lost { peer, source }),
         Err(_) => Err(ConnectError::NoStream(peer)),
     }
 }
 
-/// The connection to `peer`, dialed unless there is one.
+/// Dials `peer` for chunks in a task, unless somebody does already. Until there is a connection,
+/// chunks go the way of all other frames, and for good if the peer cannot be dialed from here.
+pub(super) fn dial_for_chunks(shared: &Arc<Shared>, peer: PeerKey, address: SocketAddr) {
+    if shared.neighbours.dialing(peer, Lane::Bulk).try_lock().is_err() {
+        return;
+    }
+    let (tasks, shared) = (&shared.tasks, Arc::clone(shared));
+    tasks.spawn(async move {
+        let addresses = [address];
+        let dialed = tokio::select! { biased;
+            () = shared.cancel.cancelled() => return,
+            dialed = connection(&shared, peer, &addresses, Lane::Bulk) => dialed,
+        };
+        if let Err(error) = dialed {
+            debug!(peer = %peer.short(), %error, "no connection for chunks");
+        }
+    });
+}
+
+/// The connection to `peer` for `lane`, dialed unless there is one.
 async fn connection(
     shared: &Arc<Shared>,
     peer: PeerKey,
     addresses: &[SocketAddr],
+    lane: Lane,
 ) -> Result<Connection, ConnectError> {
-    if let Some(connection) = shared.neighbours.live(&peer) {
+    if let Some(connection) = shared.neighbours.live(peer, lane) {
         return Ok(connection);
     }
-    let (started, dialing) = (Instant::now(), shared.neighbours.dialing(peer));
+    let (started, dialing) = (Instant::now(), shared.neighbours.dialing(peer, lane));
     let dialed = timeout(DIAL_TIMEOUT, async {
         let _held = dialing.lock().await;
-        match shared.neighbours.live(&peer) {
+        match shared.neighbours.live(peer, lane) {
             Some(connection) => Ok(connection),
-            None => dial(shared, peer, addresses).await,
+            None => dial(shared, peer, addresses, lane).await,
         }
     });
     let dialed = dialed.await.unwrap_or(Err(ConnectError::Timeout { peer }));
     drop(dialing);
-    shared.neighbours.sweep(&peer);
-    if let Err(error) = &dialed
+    shared.neighbours.sweep(peer, lane);
+    if lane == Lane::Steps
+        && let Err(error) = &dialed
         && let Some(silent) = error.silence(started.elapsed())
     {
         shared.tell(Contact::Lost { peer, silent });
@@ -148,17 +171,18 @@ async fn dial(
     shared: &Arc<Shared>,
     peer: PeerKey,
     addresses: &[SocketAddr],
+    lane: Lane,
 ) -> Result<Connection, ConnectError> {
     if addresses.is_empty() {
         return Err(ConnectError::NoAddress(peer));
     }
-    let tls = tls::client_config(&shared.key, tls::STAGE_ALPN, &peer).map_err(ConnectError::Tls)?;
+    let tls = tls::client_config(&shared.key, lane.alpn(), &peer).map_err(ConnectError::Tls)?;
     let config = endpoint::client_config(tls).map_err(ConnectError::Suite)?;
     let attempts = addresses.iter().take(ADDRESSES_MAX).zip(0..).map(|(&address, turn)| {
         Box::pin(attempt(shared, peer, address, config.clone(), STAGGER * turn))
     });
     let (connection, _) = select_ok(attempts).await?;
-    match accept::adopt(shared, peer, &connection) {
+    match accept::adopt(shared, peer, &connection, lane) {
         Ok(()) => Ok(connection),
         Err(Cause::NotAdmitted) => Err(ConnectError::NotAdmitted(peer)),
         Err(_) => Err(ConnectError::TooMany(peer)),

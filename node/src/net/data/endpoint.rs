@@ -45,6 +45,9 @@ const CLIENT_KEEP_ALIVE: Duration = Duration::from_secs(5);
 const CLIENT_IDLE: Duration = Duration::from_secs(30);
 /// Links a peer may have open to us: its sessions' hops.
 const STAGE_STREAMS_MAX: u32 = 128;
+/// Chunks of prefill a peer may have under way to us. More than a line carries at a time; the next goes
+/// the way of all other frames.
+const CHUNKS_MAX: u32 = 32;
 /// Requests a client may have open on one connection; the next waits until some have ended, for QUIC
 /// gives places back an eighth at a time. A client may be a server for many people.
 const CLIENT_STREAMS_MAX: u32 = 128;
@@ -90,6 +93,9 @@ pub enum BindError {
     /// The provider of cryptography lacks what QUIC needs.
     #[error("the TLS provider lacks the cipher suite QUIC starts with")]
     Suite(#[source] NoInitialCipherSuite),
+    /// The system gave no randomness.
+    #[error("the system gives no randomness")]
+    Random(#[source] getrandom::Error),
 }
 
 /// Transport parameters between nodes.
@@ -98,6 +104,7 @@ pub(super) fn stage_transport() -> TransportConfig {
     let mut acknowledging = AckFrequencyConfig::default();
     acknowledging.max_ack_delay(Some(ACK_DELAY));
     transport
+        .max_concurrent_uni_streams(VarInt::from_u32(CHUNKS_MAX))
         .congestion_controller_factory(Arc::new(CongestionConfig::new(INITIAL_WINDOW)))
         .ack_frequency_config(Some(acknowledging))
         .initial_rtt(INITIAL_RTT)

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use quinn::Connection;
 
+use super::lane::Lane;
+
 /// The way to one neighbour, as this side of the connection sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Path {
+    /// What the connection carries.
+    pub lane: Lane,
     /// Smoothed round trip, as QUIC measures it.
     pub round_trip: Duration,
     /// Bytes that may be under way unacknowledged now.
@@ -18,9 +22,10 @@ pub struct Path {
 }
 
 impl Path {
-    pub(super) fn of(connection: &Connection) -> Self {
+    pub(super) fn of(lane: Lane, connection: &Connection) -> Self {
         let path = connection.stats().path;
         Self {
+            lane,
             round_trip: path.rtt,
             window: path.cwnd,
             sent: path.sent_packets,

@@ -2,12 +2,18 @@
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use comity_protocol::refusal::Cause;
-use quinn::{ConnectionError, ReadError, RecvStream, SendStream, StoppedError, WriteError};
+use quinn::{
+    ConnectionError, ReadError, RecvStream, ResetError, SendStream, StoppedError, WriteError,
+};
 
 use super::{cause, code};
 
 /// Bytes of a length prefix: little-endian `u32`.
 const PREFIX_BYTES: usize = 4;
+/// Bytes of a chunk's number: little-endian `u64`.
+const NUMBER_BYTES: usize = 8;
+/// In place of a length: the frame comes over a stream of its own, and its number follows here.
+const ELSEWHERE: [u8; PREFIX_BYTES] = [0xff; PREFIX_BYTES];
 /// Bytes set aside before they arrive; past it memory grows only with what was received.
 const RESERVE_BYTES_MAX: usize = 64 << 10;
 
@@ -39,6 +45,9 @@ pub enum StreamError {
         /// Bytes that came.
         got: usize,
     },
+    /// The peer named two chunks alike.
+    #[error("peer sends two chunks of one number")]
+    Number,
     /// What messages may take together is taken.
     #[error("no memory budget is left for a message of {0} bytes")]
     Budget(usize),
@@ -61,7 +70,7 @@ impl StreamError {
     #[must_use]
     pub fn cause(&self) -> Cause {
         match self {
-            Self::Length { .. } | Self::Truncated { .. } => Cause::Violation,
+            Self::Length { .. } | Self::Truncated { .. } | Self::Number => Cause::Violation,
             Self::TooLong { .. } => Cause::Limit,
             Self::Budget(_) => Cause::Overloaded,
             Self::Timeout => Cause::Timeout,
@@ -103,6 +112,17 @@ impl From<WriteError> for StreamError {
     }
 }
 
+/// What a link's stream brings next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// A message.
+    Message(Bytes),
+    /// The number of a chunk that comes over a stream of its own.
+    Elsewhere(u64),
+    /// Nothing: the peer ended the stream well.
+    End,
+}
+
 /// Reads a stream. Cancel-safe: what arrived of a message waits here for the next call.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -137,6 +157,31 @@ impl Reader {
         let mut message = self.exactly(PREFIX_BYTES + length).await?;
         message.advance(PREFIX_BYTES);
         Ok(Some(message))
+    }
+
+    /// As [`Self::message`], if it is not elsewhere.
+    pub(super) async fn next(&mut self, max: usize) -> Result<Next, StreamError> {
+        self.fill(PREFIX_BYTES).await?;
+        if self.buffer.first_chunk() != Some(&ELSEWHERE) {
+            return Ok(self.message(max).await?.map_or(Next::End, Next::Message));
+        }
+        let mut word = self.exactly(PREFIX_BYTES + NUMBER_BYTES).await?;
+        word.advance(PREFIX_BYTES);
+        Ok(Next::Elsewhere(word.get_u64_le()))
+    }
+
+    /// The number that a chunk begins with.
+    pub(super) async fn number(&mut self) -> Result<u64, StreamError> {
+        Ok(self.exactly(NUMBER_BYTES).await?.get_u64_le())
+    }
+
+    /// Why the stream is lost, once it is. One that the peer ended well is not. Cancel-safe.
+    pub(super) async fn lost(&mut self) -> StreamError {
+        match self.stream.received_reset().await {
+            Ok(Some(code)) => StreamError::Ended(cause(code)),
+            Err(ResetError::ConnectionLost(error)) => error.into(),
+            Ok(None) | Err(ResetError::ZeroRttRejected) => std::future::pending().await,
+        }
     }
 
     /// The next `length` bytes. The caller has checked `length` against its limit.
@@ -200,6 +245,17 @@ impl Writer {
         let head = Bytes::from([&prefix.to_le_bytes(), message].concat());
         self.stream.write_all_chunks(&mut [head, raw]).await?;
         Ok(())
+    }
+
+    /// Says that the next message is the chunk `number` and comes over a stream of its own.
+    pub(super) async fn elsewhere(&mut self, number: u64) -> Result<(), StreamError> {
+        let word = [&ELSEWHERE[..], &number.to_le_bytes()].concat();
+        Ok(self.stream.write_chunk(word.into()).await?)
+    }
+
+    /// Begins a chunk's stream.
+    pub(super) async fn number(&mut self, number: u64) -> Result<(), StreamError> {
+        Ok(self.stream.write_all(&number.to_le_bytes()).await?)
     }
 
     /// What is sent from now on goes before streams of the connection with a lower `priority`.

@@ -36,7 +36,7 @@ fn a_certificate_names_the_key_that_made_it() {
 #[test]
 fn planes_neither_mix_nor_log_secrets() {
     let key = NodeKey::from_seed(&[7; 32]);
-    let server = server_config(&key, STAGE_ALPN).unwrap();
+    let server = server_config(&key, &[STAGE_ALPN]).unwrap();
     let client = client_config(&key, CLIENT_ALPN, &key.public()).unwrap();
     assert_eq!(server.alpn_protocols, [STAGE_ALPN]);
     assert_eq!(client.alpn_protocols, [CLIENT_ALPN]);
