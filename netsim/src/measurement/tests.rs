@@ -211,11 +211,11 @@ fn a_last_line_without_an_end_is_not_read() {
 #[test]
 fn tokens_count_where_they_came() {
     let one = TokenTimes { asked: 0.0, first: 1.0, last: 9.0, end: 9.0, output: 9, complete: true };
-    let cut = TokenTimes { last: 30.0, end: 30.0, complete: false, ..one };
-    // Of the first, tokens 4 to 9; of the other, which never ended, one each 3.6 seconds.
+    let cut = TokenTimes { last: 11.0, end: 11.0, complete: false, ..one };
+    // Of the first, tokens 4 to 9; of the other, which was broken off, 0.8 a second until then.
     let load = Load::between(&[one, cut], 4.5, 11.7);
     assert_eq!(load.answers, 1);
-    let tokens = 4.5 + 8.0 * 7.2 / 29.0;
+    let tokens = 4.5 + 0.8 * 6.5;
     assert!((load.tokens_per_s - tokens / 7.2).abs() < 1e-9, "{load:?}");
     assert!((load.first_token_s - 1.0).abs() < 1e-9);
     assert!((load.token_s - 1.0).abs() < 1e-9);
