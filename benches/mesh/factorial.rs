@@ -14,14 +14,14 @@ const STREAMS: [u32; 3] = [1, 4, 16];
 /// Blocks of the default model.
 const BLOCKS: u32 = 30;
 
+/// Seconds before what is measured, and of that: until the first prompts, which all come at once, are
+/// through, and some answers for each of those who ask.
+fn seconds(streams: u32) -> (u32, u32) {
+    if streams < 16 { (3, 15) } else { (8, 25) }
+}
+
 /// What all of them have.
 const BEGIN: &str = r#"
-seed = 1
-
-[run]
-warm_up_s = 3
-duration_s = 15
-
 # The default model, SmolLM2-135M-Instruct in Q4_1: 576 values of four bytes between stages.
 [[model]]
 name = "smollm2-135m"
@@ -73,7 +73,9 @@ pub(crate) fn write(folder: &Path) -> usize {
 }
 
 fn scenario(name: &str, stages: u32, streams: u32, (round_trip, rate): (u32, u32)) -> String {
-    let mut text = format!("name = \"{name}\"{BEGIN}");
+    let (warm_up_s, duration_s) = seconds(streams);
+    let run = format!("[run]\nwarm_up_s = {warm_up_s}\nduration_s = {duration_s}\n");
+    let mut text = format!("name = \"{name}\"\nseed = 1\n\n{run}{BEGIN}");
     for stage in 1..=stages {
         text.push_str(&format!(
             "\n[[site]]\nname = \"site-{stage}\"\ncountry = \"NL\"\n\n\
