@@ -9,7 +9,7 @@ use std::{
 
 use comity_protocol::placement::PlacementError;
 
-use super::{Outcome, print, print_json, progress::Progress};
+use super::{Outcome, note, print, print_json, progress::Progress};
 use crate::{
     calibrate::{CalibrateError, CalibratedError},
     capacity::Measured,
@@ -214,7 +214,7 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
     progress.end();
     let summary = summarise(&world, &runs, warm_up);
     let rules = if args.rules { costs(&world, &runs, warm_up) } else { Vec::new() };
-    let outlooks = outlook(&world, args.html.is_some())?;
+    let outlooks = outlook(&world, args.html.is_some());
     if let Some(path) = &args.html {
         let further = html::Further { outlooks: &outlooks, rules: &rules, sweeps: &[] };
         save(path, &html::page(&summary, &further))?;
@@ -246,8 +246,9 @@ fn costs(world: &World, runs: &[Measured], warm_up_s: f64) -> Vec<RuleCost> {
     costs
 }
 
-/// What the largest flow says; for a report also what takes searches.
-pub(super) fn outlook(world: &World, searches: bool) -> Result<Vec<Outlook>, CommandError> {
+/// What the largest flow says; for a report also what takes searches. Nothing, with a note why, if there
+/// is no flow: what was simulated stands without it.
+pub(super) fn outlook(world: &World, searches: bool) -> Vec<Outlook> {
     let settings = Settings { seed: world.seed, evaluations: REPORT_EVALUATIONS };
     let seeds = (0..REPORT_SEARCHES).map(|number| world.seed.wrapping_add(number)).collect();
     let trials = Trials { seeds, evaluations: REPORT_EVALUATIONS };
@@ -259,7 +260,10 @@ pub(super) fn outlook(world: &World, searches: bool) -> Result<Vec<Outlook>, Com
     let count = world.policies.len() as u64 + REPORT_SEARCHES * (world.offers.len() as u64 + 1);
     let found = outlooks(world, &depth, &mut bar.searches(count * REPORT_EVALUATIONS));
     bar.end();
-    Ok(found?)
+    found.unwrap_or_else(|error| {
+        note(&format!("no largest flow, so nothing on rules, losses and offers: {error}"));
+        Vec::new()
+    })
 }
 
 #[cfg(test)]
