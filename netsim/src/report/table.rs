@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Load, Percentiles, RuleCost, Summary};
+use super::{InstitutionRow, Load, Percentiles, RuleCost, Summary};
 use crate::statistics::Estimate;
 
 /// Rows of nodes and lines that are printed.
@@ -44,39 +44,84 @@ pub fn text(summary: &Summary) -> String {
             error * 100.0
         );
     }
-    let _ = writeln!(out, "\n{:<20}{:>18}{:>18}{:>18}{:>18}", "", "mean", "p50", "p95", "p99");
+    out.push('\n');
+    out.push_str(&times(summary));
+    busiest(&mut out, summary);
+    out.push('\n');
+    out.push_str(&institutions(summary));
+    let _ = writeln!(
+        out,
+        "(given, taken, own: millions of positions times blocks per run)\nfairness            {}",
+        interval(&summary.fairness, 1.0, 2)
+    );
+    out
+}
+
+/// Rows as lines, every column as wide as its widest cell; the first `left` of them start at the
+/// left, figures end at the right.
+fn aligned(rows: &[Vec<String>], left: usize) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let wide = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..columns).map(|column| wide(column).unwrap_or(0)).collect();
+    let mut out = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, wide))| {
+            if column < left { format!("{cell:<wide$}") } else { format!("{cell:>wide$}") }
+        });
+        out.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn head(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn times(summary: &Summary) -> String {
+    let mut rows = vec![head(&["", "mean", "p50", "p95", "p99"])];
     for (name, times, scale, digits) in [
         ("first token, s", &summary.first_token_s, 1.0, 3),
         ("further token, ms", &summary.token_s, 1e3, 1),
         ("answer, s", &summary.answer_s, 1.0, 2),
     ] {
-        out.push_str(&percentiles(name, times, scale, digits));
+        let Percentiles { mean, p50, p95, p99, .. } = times;
+        let cells = [mean, p50, p95, p99].map(|it| interval(it, scale, digits));
+        rows.push(std::iter::once(name.to_owned()).chain(cells).collect());
     }
-    busiest(&mut out, summary);
-    let _ = writeln!(
-        out,
-        "\n{:<20}{:>16}{:>13}{:>13}{:>13}{:>17}{:>17}{:>17}",
-        "institution", "answered", "refused", "turned", "failed", "given", "taken", "own"
-    );
-    for row in &summary.institutions {
-        let _ = writeln!(
-            out,
-            "{:<20}{:>16}{:>13}{:>13}{:>13}{:>17}{:>17}{:>17}",
-            row.institution,
-            count(&row.answered, 1),
-            count(&row.refused, 1),
-            count(&row.turned_away, 1),
-            count(&row.failed, 1),
-            count(&row.given, 2),
-            count(&row.taken, 2),
-            count(&row.own, 2)
-        );
+    aligned(&rows, 1)
+}
+
+/// What institutions got and gave. Of what nobody met, such as refusals, there is no column.
+fn institutions(summary: &Summary) -> String {
+    type Value = fn(&InstitutionRow) -> &Estimate;
+    let rows = &summary.institutions;
+    let columns: [(&str, Value, usize); 7] = [
+        ("answered", |row| &row.answered, 1),
+        ("refused", |row| &row.refused, 1),
+        ("turned", |row| &row.turned_away, 1),
+        ("failed", |row| &row.failed, 1),
+        ("given", |row| &row.given, 2),
+        ("taken", |row| &row.taken, 2),
+        ("own", |row| &row.own, 2),
+    ];
+    let is_fault = |name: &str| ["refused", "turned", "failed"].contains(&name);
+    let is_none = |value: Value| rows.iter().all(|row| value(row).mean == 0.0);
+    let (without, shown): (Vec<_>, Vec<_>) =
+        columns.into_iter().partition(|(name, value, _)| is_fault(name) && is_none(*value));
+    let names = std::iter::once("institution").chain(shown.iter().map(|column| column.0));
+    let mut lines = vec![head(&names.collect::<Vec<_>>())];
+    for row in rows {
+        let cells = shown.iter().map(|(_, value, digits)| count(value(row), *digits));
+        lines.push(std::iter::once(row.institution.clone()).chain(cells).collect());
     }
-    let _ = writeln!(
-        out,
-        "(given, taken, own: millions of positions times blocks per run; fairness {})",
-        interval(&summary.fairness, 1.0, 2)
-    );
+    let mut out = aligned(&lines, 1);
+    if !without.is_empty() {
+        let names: Vec<&str> = without.iter().map(|column| column.0).collect();
+        let _ = writeln!(out, "({}: none)", names.join(", "));
+    }
     out
 }
 
@@ -87,18 +132,15 @@ fn count(estimate: &Estimate, digits: usize) -> String {
 
 /// The nodes and lines that have most to do.
 fn busiest(out: &mut String, summary: &Summary) {
-    let _ = writeln!(
-        out,
-        "\n{:<28}{:<20}{:<12}{:>14}",
-        "busiest nodes", "institution", "blocks", "busy, %"
-    );
+    let mut rows = vec![head(&["busiest nodes", "institution", "blocks", "busy, %"])];
     for node in summary.nodes.iter().take(ROWS) {
         let blocks = node
             .blocks
             .map_or_else(|| "none".to_owned(), |[start, end]| format!("[{start}, {end})"));
         let busy = interval(&node.busy, 100.0, 1);
-        let _ = writeln!(out, "{:<28}{:<20}{blocks:<12}{busy:>14}", node.node, node.institution);
+        rows.push(vec![node.node.clone(), node.institution.clone(), blocks, busy]);
     }
+    let _ = write!(out, "\n{}", aligned(&rows, 3));
     if !summary.placed.is_empty() {
         let named = summary
             .placed
@@ -114,16 +156,12 @@ fn busiest(out: &mut String, summary: &Summary) {
             named.join(", ")
         );
     }
-    let _ = writeln!(out, "\n{:<48}{:>22}{:>16}", "busiest lines", "MB", "busy, %");
+    let mut rows = vec![head(&["busiest lines", "MB", "busy, %"])];
     for line in summary.lines.iter().take(ROWS) {
-        let _ = writeln!(
-            out,
-            "{:<48}{:>22}{:>16}",
-            line.line,
-            interval(&line.megabytes, 1.0, 1),
-            interval(&line.busy, 100.0, 1)
-        );
+        let (carried, busy) = (interval(&line.megabytes, 1.0, 1), interval(&line.busy, 100.0, 1));
+        rows.push(vec![line.line.clone(), carried, busy]);
     }
+    let _ = write!(out, "\n{}", aligned(&rows, 1));
 }
 
 /// What rules cost as simulated; nothing if there are none.
@@ -132,29 +170,24 @@ pub fn rule_costs(rows: &[RuleCost]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut out = format!(
-        "\n{:<20}{:>20}{:>20}{:>20}{:>22}\n",
-        "rule, simulated", "tokens/s without", "with", "with less without", "first token, s, less"
-    );
+    let heads = ["rule", "tokens/s without", "with", "difference", "first token, s"];
+    let mut lines = vec![head(&heads)];
     for row in rows {
-        let _ = writeln!(
-            out,
-            "{:<20}{:>20}{:>20}{:>20}{:>22}",
-            row.policy,
+        lines.push(vec![
+            row.policy.clone(),
             interval(&row.tokens_per_s_without, 1.0, 1),
             interval(&row.tokens_per_s, 1.0, 1),
             interval(&row.tokens_per_s_less, 1.0, 1),
-            interval(&row.first_token_s_less, 1.0, 3)
-        );
+            interval(&row.first_token_s_less, 1.0, 3),
+        ]);
     }
-    out.push_str(
-        "(runs in pairs of the same seed; times of the workloads that are under the rule)\n",
-    );
-    out
+    format!(
+        "\nwhat rules cost, simulated\n{}(differences: with it less without, of tokens/s of all and \
+         of the mean first token\nof the workloads under the rule; runs in pairs of the same \
+         seed)\n",
+        aligned(&lines, 1)
+    )
 }
 
-fn percentiles(name: &str, times: &Percentiles, scale: f64, digits: usize) -> String {
-    let cell = |estimate: &Estimate| interval(estimate, scale, digits);
-    let [mean, p50, p95, p99] = [&times.mean, &times.p50, &times.p95, &times.p99].map(cell);
-    format!("{name:<20}{mean:>18}{p50:>18}{p95:>18}{p99:>18}\n")
-}
+#[cfg(test)]
+mod tests;
