@@ -4,6 +4,7 @@
 //! Start at [`page`]. Every text of a scenario is escaped; values that are no numbers are said as
 //! "none" and left out of pictures.
 
+mod failures;
 mod follows;
 mod map;
 mod plots;
@@ -14,7 +15,7 @@ mod words;
 use self::{
     plots::ROOM,
     svg::{Plot, escape},
-    words::{basis, bottleneck, figure, glossary, losses, verdict},
+    words::{basis, bottleneck, figure, glossary, losses, slow, verdict},
 };
 use super::{RuleCost, Summary, Sweep};
 use crate::outlook::Outlook;
@@ -41,18 +42,18 @@ pub fn page(summary: &Summary, further: &Further<'_>) -> String {
         head(summary),
         cards(summary),
         follows::in_short(summary, outlooks, rules),
+        what_if(sweeps),
         section("Where it runs", &topology(summary)),
         section("How long people wait", &waiting(summary)),
         section("Over time", &over_time(summary)),
-        what_if(sweeps),
         follows::rules(outlooks, rules),
-        follows::losses(outlooks),
+        failures::losses(outlooks),
         follows::offers(outlooks),
         section("Institutions", &institutions(summary, outlooks)),
         section("What is asked, under which rules", &asked(summary)),
         section("Busiest machines and lines", &busiest(summary)),
         section("How sure this is", &format!("<p>{}</p>", basis(summary))),
-        section("Words", &glossary()),
+        format!("<section id=\"words\"><h2>Words</h2>\n{}</section>\n", glossary()),
     ];
     document(&name, &parts.concat())
 }
@@ -95,10 +96,13 @@ fn figure_of(picture: &str, caption: &str) -> String {
 
 fn head(summary: &Summary) -> String {
     let (class, verdict) = verdict(summary.load);
-    let losses = losses(summary).map(|it| format!("<br>{it}")).unwrap_or_default();
+    let slow = slow(summary);
+    let class = if slow.is_some() && class == "stable" { "backlogged" } else { class };
+    let further: String =
+        [slow, losses(summary)].into_iter().flatten().map(|it| format!("<br>{it}")).collect();
     format!(
         "<header><h1>{}</h1><p class=\"dim\">{}</p></header>\n<div class=\"verdict {class}\">\
-         <b>{verdict}</b><br>{}{losses}</div>\n",
+         <b>{verdict}</b><br>{}{further}</div>\n",
         escape(&summary.scenario),
         escape(&summary.description),
         bottleneck(summary)
@@ -140,30 +144,31 @@ fn cards(summary: &Summary) -> String {
         runs => format!("± is half of a 95 % interval over {runs} runs."),
     };
     format!(
-        "<div class=\"cards\">{}</div><p class=\"dim\">{intervals}{error}</p>\n",
+        "<div class=\"cards\">{}</div><p class=\"dim\">{intervals}{error} A token is about three \
+         quarters of a word; p50: half of the answers are at least as fast. <a href=\"#words\">More \
+         words</a></p>\n",
         cards.concat()
     )
 }
 
 fn topology(summary: &Summary) -> String {
-    let (picture, known) = map::draw(&summary.map);
-    let place = match known {
+    let drawn = map::draw(&summary.map);
+    let place = match drawn.is_earth {
         true => "Sites stand where they are on the earth, north up",
         false => "Sites stand in a ring, for not all of them state where they are",
     };
-    let most = summary.map.flows.iter().map(|flow| flow.megabytes).fold(0.0, f64::max);
+    let unnamed = match drawn.unnamed {
+        0 => String::new(),
+        1 => " One site's name found no room.".to_owned(),
+        count => format!(" Names of {count} sites found no room."),
+    };
     let caption = format!(
-        "{place}. Lines are as wide as the root of what they carry, {} a run at most; red ones send \
-         more than {:.0} % of the time. Circles: the busiest machine runs less than {:.0} % of the \
-         time (blue), up to {:.0} % (yellow), more (red); empty ones only ask. Letters are countries, \
-         percents the time the busiest machine there runs; small squares are points of the network. \
-         A place whose name found no room says it under the pointer.",
-        words::amount(most),
-        map::FULL * 100.0,
-        map::BUSY * 100.0,
-        map::FULL * 100.0,
+        "{place}. Letters are countries, percents the time that the busiest machine there runs.\
+         {unnamed}"
     );
-    figure_of(&picture, &caption)
+    let most = summary.map.flows.iter().map(|flow| flow.megabytes).fold(0.0, f64::max);
+    let legend = map::legend(&words::amount(most), drawn.has_points);
+    figure_of(&format!("<div class=\"map\">{}</div>{legend}", drawn.picture), &caption)
 }
 
 fn waiting(summary: &Summary) -> String {
@@ -197,7 +202,8 @@ fn what_if(sweeps: &[Sweep]) -> String {
     }
     let one = |sweep: &Sweep| figure_of(&plots::sweep(sweep), &escape(&sweep.title));
     let pictures: String = sweeps.iter().map(one).collect();
-    let note = "<p class=\"dim\">The band is the interval of each point.</p>";
+    let note = "<p class=\"dim\">The band is the interval of each point. Below a curve stands the key of the \
+                scenario file that is varied; all other sections are of the file as it is.</p>";
     section("What if", &format!("<div class=\"pair\">{pictures}</div>{note}"))
 }
 

@@ -1,21 +1,18 @@
-//! What follows for people who decide: what rules cost, what a loss leaves, what to buy. Not what was
+//! What follows for people who decide: what people get, what rules cost, what to buy. Not what was
 //! measured.
 
-use std::collections::BTreeSet;
-
 use super::{
-    figure_or_none, section,
+    failures, figure_or_none, section,
     svg::escape,
     tables::{Column, rule_costs, table},
-    words::figure,
+    words::{figure, whole},
 };
 use crate::{
-    outlook::{Account, Bought, Lost, Outlook, RulePrice, text},
+    outlook::{Account, Bought, Outlook, RulePrice, text},
     report::{RuleCost, Summary, WorkloadRow},
+    statistics::Estimate,
 };
 
-/// Losses that are listed of each model.
-const ROWS: usize = 14;
 /// Accounts that are listed of each model.
 const ACCOUNTS: usize = 48;
 
@@ -28,7 +25,7 @@ pub(super) fn in_short(summary: &Summary, outlooks: &[Outlook], costs: &[RuleCos
     for it in outlooks {
         let model = escape(&it.model);
         let parts: Vec<String> =
-            it.bottlenecks.iter().take(3).map(|limit| escape(&limit.part)).collect();
+            it.bottlenecks.iter().take(3).map(|limit| full(&limit.part)).collect();
         let rest = it.bottlenecks.len().saturating_sub(parts.len());
         let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         let what = match parts.is_empty() {
@@ -36,30 +33,36 @@ pub(super) fn in_short(summary: &Summary, outlooks: &[Outlook], costs: &[RuleCos
             false => format!("held down by {}{more}", parts.join(", ")),
         };
         lines.push(format!(
-            "<b>What {model} could give at most:</b> {:.0} tokens per second, {what}.",
-            it.tokens_per_s
+            "<b>What {model} could give at most:</b> {} tokens per second, {what}.",
+            whole(it.tokens_per_s)
         ));
     }
     lines.extend(strictest(outlooks, costs));
-    lines.extend(worst(outlooks));
+    lines.extend(failures::worst(outlooks));
     let offers = outlooks.iter().flat_map(|it| it.offers.iter().map(move |offer| (it, offer)));
     if let Some((it, best)) =
         offers.max_by(|one, other| one.1.gain_per_eur.total_cmp(&other.1.gain_per_eur))
     {
         lines.push(match best.gain_per_eur > 0.0 {
             true => format!(
-                "<b>What to buy next:</b> {}, which adds {} tokens per second at most to {} for {:.0} \
+                "<b>What to buy next:</b> {}, which adds {} tokens per second at most to {} for {} \
                  euro.",
                 escape(&best.offer),
                 figure(&best.gain, 1.0),
                 escape(&it.model),
-                best.price_eur
+                whole(best.price_eur)
             ),
             false => "<b>What to buy next:</b> none of the offers adds anything.".to_owned(),
         });
     }
     let items: String = lines.iter().map(|line| format!("<li>{line}</li>")).collect();
     section("In short", &format!("<ul>{items}</ul>"))
+}
+
+/// What is full, said so that a machine is not taken for a line.
+fn full(part: &str) -> String {
+    let machine = part.strip_suffix(" itself").map(|node| format!("the machine {}", escape(node)));
+    machine.unwrap_or_else(|| escape(part))
 }
 
 /// How long people wait, and who waits longest.
@@ -70,9 +73,11 @@ fn waits(summary: &Summary) -> String {
     let slowest = measured.max_by(|one, other| p95(one).total_cmp(&p95(other)));
     let who = slowest.filter(|_| summary.workloads.len() > 1).map_or_else(String::new, |row| {
         format!(
-            " Longest wait those of {} under {}: 95 of 100 within {} s.",
+            " Longest wait those of {} who ask {} under {}: half within {} s, 95 of 100 within {} s.",
             escape(&row.institution),
+            escape(&row.model),
             escape(&row.policy),
+            figure(&row.first_token_s.p50, 1.0),
             figure(&row.first_token_s.p95, 1.0)
         )
     });
@@ -92,46 +97,36 @@ fn strictest(outlooks: &[Outlook], costs: &[RuleCost]) -> Option<String> {
     let (it, rule) = all.min_by(|one, other| share(one.1).total_cmp(&share(other.1)))?;
     let simulated = costs.iter().find(|cost| cost.policy == rule.policy);
     let simulated = simulated.map_or_else(String::new, |cost| {
+        let rate = ("tokens per second", "more", "fewer");
+        let time = ("s", "later", "sooner");
         format!(
-            " As simulated it changes {} tokens per second of all, and {} s of its requests' mean \
-             first token.",
-            figure(&cost.tokens_per_s_less, 1.0),
-            figure(&cost.first_token_s_less, 1.0)
+            " As simulated, with it all institutions together get {} than without, and the first \
+             token of its requests comes {}, on average.",
+            difference(&cost.tokens_per_s_less, rate),
+            difference(&cost.first_token_s_less, time)
         )
     });
     Some(format!(
-        "<b>The strictest rule:</b> {} leaves {:.0} of {:.0} tokens per second of {} to its requests.\
+        "<b>The strictest rule:</b> {} leaves {} of {} tokens per second of {} to its requests.\
          {simulated}",
         escape(&rule.policy),
-        rule.kept,
-        rule.free,
+        whole(rule.kept),
+        whole(rule.free),
         escape(&it.model)
     ))
 }
 
-/// The site whose loss is worst.
-fn worst(outlooks: &[Outlook]) -> Option<String> {
-    let sites = outlooks.iter().flat_map(|it| {
-        it.losses.iter().filter(|lost| lost.kind == "site").map(move |lost| (it, lost))
-    });
-    let (it, lost) = sites.max_by(|one, other| {
-        let stops = one.1.stops.len().cmp(&other.1.stops.len());
-        one.1.share.total_cmp(&other.1.share).then(stops)
-    })?;
-    let stops = match (lost.left <= 0.0, lost.stops.is_empty()) {
-        (true, _) => "nothing is answered any more".to_owned(),
-        (_, true) => "what is left still answers everybody".to_owned(),
-        _ => format!(
-            "requests under {} are no longer answered",
-            escape(&text::stops(lost).join(", "))
-        ),
-    };
-    Some(format!(
-        "<b>The worst loss of a site:</b> without {} {:.0} % of {} is gone, and {stops}.",
-        escape(&lost.name),
-        lost.share * 100.0,
-        escape(&it.model)
-    ))
+/// A difference and its direction in words, or that chance may have made it.
+fn difference(it: &Estimate, (unit, more, less): (&str, &str, &str)) -> String {
+    let word = if it.mean < 0.0 { less } else { more };
+    let size = Estimate { mean: it.mean.abs(), ..*it };
+    match it.half_width {
+        _ if it.mean == 0.0 => format!("neither {more} nor {less}"),
+        Some(half) if half >= size.mean => {
+            format!("{} {unit} {word} (which may be chance)", figure(&size, 1.0))
+        }
+        _ => format!("{} {unit} {word}", figure(&size, 1.0)),
+    }
 }
 
 /// What each rule costs: simulated, and of the largest flow.
@@ -144,7 +139,8 @@ pub(super) fn rules(outlooks: &[Outlook], costs: &[RuleCost]) -> String {
         true => String::new(),
         false => format!(
             "{}<p class=\"dim\">Simulated. Both ask the same, at the same times: what differs is the \
-             rule. A rule may also help others, whose machines it keeps free.</p>",
+             rule. Differences are with it less without it; one whose ± is the larger may be chance. A \
+             rule may also help others, whose machines it keeps free.</p>",
             rule_costs(costs)
         ),
     };
@@ -172,51 +168,13 @@ fn flow_of_rules(outlook: &Outlook) -> String {
         vec![
             escape(&row.policy),
             escape(&text::shortened(&row.institution)),
-            format!("{:.0}", row.free),
-            format!("{:.0}", row.kept),
+            whole(row.free),
+            whole(row.kept),
             format!("{share:.0}"),
-            row.planned.map_or_else(|| "not searched".to_owned(), |rate| format!("{rate:.0}")),
+            row.planned.map_or_else(|| "not searched".to_owned(), whole),
         ]
     };
     format!("<h3>{}</h3>{}", escape(&outlook.model), table(&columns, outlook.rules.iter().map(row)))
-}
-
-/// What is left if something fails.
-pub(super) fn losses(outlooks: &[Outlook]) -> String {
-    let columns: [Column; 4] = [
-        ("without", "", true),
-        ("left", "tokens per second", false),
-        ("gone", "%", false),
-        ("no longer answered", "requests under", true),
-    ];
-    let row = |lost: &Lost, outlook: &Outlook| {
-        // The same machines may be all of a site, of an institution and of a country.
-        let same = outlook.losses.iter().filter(|other| {
-            other.nodes == lost.nodes && (other.kind != "node" || lost.kind == "node")
-        });
-        let names: Vec<String> =
-            same.map(|it| format!("{} {}", it.kind, escape(&it.name))).collect();
-        vec![
-            names.join(", "),
-            format!("{:.0}", lost.left),
-            format!("{:.0}", lost.share * 100.0),
-            escape(&text::stops(lost).join(", ")),
-        ]
-    };
-    let one = |outlook: &Outlook| {
-        let mut seen = BTreeSet::new();
-        let shown = outlook.losses.iter().filter(|lost| lost.kind != "node" && lost.share > 0.0);
-        let shown = shown.filter(|lost| seen.insert(&lost.nodes)).take(ROWS);
-        let rows: Vec<_> = shown.map(|lost| row(lost, outlook)).collect();
-        format!("<h3>{}</h3>{}", escape(&outlook.model), table(&columns, rows.into_iter()))
-    };
-    let parts: String = outlooks.iter().map(one).collect();
-    if parts.is_empty() {
-        return String::new();
-    }
-    let note = "<p class=\"dim\">Each by itself, the worst first; blocks stay where they are. Of the \
-                largest flow, rules aside; the last column counts them.</p>";
-    section("What if one fails", &format!("{parts}{note}"))
 }
 
 /// What to buy.
@@ -230,7 +188,7 @@ pub(super) fn offers(outlooks: &[Outlook]) -> String {
     let row = |it: &Bought| {
         vec![
             escape(&it.offer),
-            format!("{:.0}", it.price_eur),
+            whole(it.price_eur),
             figure(&it.gain, 1.0),
             figure(&it.gain, 1_000.0 / it.price_eur),
         ]

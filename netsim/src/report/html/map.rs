@@ -1,7 +1,10 @@
 //! The map of a report: places where they are, lines as wide as their traffic. Not its figures.
 
+mod labels;
+
 use std::{f64::consts::TAU, fmt::Write as _};
 
+use self::labels::{Area, Labels};
 use super::{svg::escape, words::amount};
 use crate::report::{Flow, Map, Place};
 
@@ -14,65 +17,115 @@ const HEIGHT: (f64, f64, f64) = (260.0, 380.0, 860.0);
 const MANY: usize = 10;
 /// Width of the line that carries the most.
 const LINE_MAX: f64 = 9.0;
-/// Width of a letter of a label and height of its line.
-const LETTER: (f64, f64) = (5.9, 13.0);
+/// Room that stays around what is drawn, and the width of a picture at least: of two places in a
+/// column too.
+const RIM: f64 = 10.0;
+const WIDTH_MIN: f64 = 320.0;
+/// Share of its size down to which a narrow window shrinks a map: below, its names (11 px) are too
+/// small to read, and the map is to be moved instead.
+const SHRINK_MIN: f64 = 0.8;
 /// Share of the time from which a machine or line counts as busy, and as nearly full.
 pub(super) const BUSY: f64 = 0.5;
 pub(super) const FULL: f64 = 0.85;
 
-/// A rectangle: left, top, right, bottom.
-type Box = (f64, f64, f64, f64);
+/// A map as it was drawn.
+#[derive(Debug)]
+pub(super) struct Drawn {
+    /// The picture.
+    pub(super) picture: String,
+    /// Whether places are where they are on the earth.
+    pub(super) is_earth: bool,
+    /// Whether points of the network are shown.
+    pub(super) has_points: bool,
+    /// Sites whose names found no room.
+    pub(super) unnamed: usize,
+}
 
-/// The picture, and whether places are where they are on the earth.
-pub(super) fn draw(map: &Map) -> (String, bool) {
+/// The picture of a map, as large as what is on it.
+pub(super) fn draw(map: &Map) -> Drawn {
     let shown: Vec<bool> = (0..map.places.len())
         .map(|index| {
             let carries = |flow: &Flow| flow.ends.contains(&index) && flow.megabytes > 0.0;
             map.places[index].country.is_some() || map.flows.iter().any(carries)
         })
         .collect();
-    let known = (0..shown.len()).all(|index| !shown[index] || map.places[index].at.is_some());
-    let (at, height) = if known { projected(map, &shown) } else { circle(map, &shown) };
-    let mut out = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height:.0}\" role=\"img\" aria-label=\"map of sites and what \
-         goes between them\">"
-    );
+    let is_earth = (0..shown.len()).all(|index| !shown[index] || map.places[index].at.is_some());
+    let (at, height) = if is_earth { projected(map, &shown) } else { circle(map, &shown) };
+    let mut body = String::new();
     let most = map.flows.iter().map(|flow| flow.megabytes).fold(0.0, f64::max);
     for flow in &map.flows {
         let [one, other] = flow.ends;
         if shown[one] && shown[other] {
-            line(&mut out, map, flow, (at[one], at[other]), most);
+            line(&mut body, map, flow, (at[one], at[other]), most);
         }
     }
-    let radius = |place: &Place| if place.nodes == 0 { 4.0 } else { 5.0 + 6.0 * place.busy };
-    let mut taken: Vec<Box> = Vec::new();
-    for (place, (x, y)) in map.places.iter().zip(&at).filter(|(place, _)| place.country.is_some()) {
-        let r = radius(place);
-        taken.push((x - r, y - r, x + r, y + r));
-    }
+    let is_site = |index: &usize| map.places[*index].country.is_some();
+    let (mut sites, points): (Vec<usize>, Vec<usize>) =
+        (0..shown.len()).filter(|index| shown[*index]).partition(is_site);
+    let circles = points.iter().chain(&sites).map(|index| {
+        let ((x, y), r) = (at[*index], radius(&map.places[*index]));
+        (x - r, y - r, x + r, y + r)
+    });
+    let mut labels = Labels::around(circles.collect(), (WIDTH, height));
     // Points of the network first: a site may stand on one.
-    for is_site in [false, true] {
-        for (index, place) in map.places.iter().enumerate().filter(|(index, _)| shown[*index]) {
-            if place.country.is_some() == is_site {
-                circle_of(&mut out, place, at[index], radius(place));
-            }
-        }
+    for index in points.iter().chain(&sites) {
+        circle_of(&mut body, &map.places[*index], at[*index]);
     }
     // The busiest first: where room is short, theirs are the names to read.
-    let mut order: Vec<usize> =
-        (0..shown.len()).filter(|index| map.places[*index].country.is_some()).collect();
-    order.sort_by(|one, other| map.places[*other].busy.total_cmp(&map.places[*one].busy));
-    for index in order {
-        label(
-            &mut out,
-            &map.places[index],
-            at[index],
-            (radius(&map.places[index]), height),
-            &mut taken,
-        );
-    }
-    out.push_str("</svg>");
-    (out, known)
+    sites.sort_by(|one, other| map.places[*other].busy.total_cmp(&map.places[*one].busy));
+    let named = sites
+        .iter()
+        .filter(|index| {
+            let place = &map.places[**index];
+            labels.put(&mut body, &name(place), at[**index], radius(place))
+        })
+        .count();
+    let picture = framed(&body, labels.bounds());
+    let has_points = !points.is_empty();
+    Drawn { picture, is_earth, has_points, unnamed: sites.len() - named }
+}
+
+/// What was drawn within `bounds`, at its own size if there is room for it.
+fn framed(body: &str, (left, top, right, bottom): Area) -> String {
+    let (width, height) = (right - left + 2.0 * RIM, bottom - top + 2.0 * RIM);
+    let wide = width.max(WIDTH_MIN);
+    format!(
+        "<svg viewBox=\"{:.0} {:.0} {wide:.0} {height:.0}\" width=\"{wide:.0}\" \
+         style=\"min-width:{:.0}px\" role=\"img\" aria-label=\"map of sites and what goes between \
+         them\">{body}</svg>",
+        left - RIM - (wide - width) / 2.0,
+        top - RIM,
+        wide * SHRINK_MIN
+    )
+}
+
+/// What signs on a map mean; `most` is what its widest line carries.
+pub(super) fn legend(most: &str, has_points: bool) -> String {
+    let (busy, full) = (BUSY * 100.0, FULL * 100.0);
+    let circle = |class: &str, words: String| {
+        (format!("<circle class=\"place {class}\" cx=\"14\" cy=\"7\" r=\"6\"/>"), words)
+    };
+    let line = |class: &str, words: String| {
+        let path = format!("<path class=\"flow {class}\" stroke-width=\"4\" d=\"M2 7H26\"/>");
+        (path, words)
+    };
+    let point = has_points.then(|| {
+        let sign = "<rect class=\"hop\" x=\"12\" y=\"5\" width=\"4\" height=\"4\"/>";
+        (sign.to_owned(), "point of the network".to_owned())
+    });
+    let signs = [
+        circle("low", format!("busiest machine runs less than {busy:.0} % of the time")),
+        circle("mid", format!("{busy:.0} to {full:.0} %")),
+        circle("high", format!("{full:.0} % and more")),
+        circle("", "only asks".to_owned()),
+        line("", format!("traffic: the wider the more, {most} a run at most")),
+        line("full", format!("line sending {full:.0} % of the time or more")),
+    ];
+    let item = |(sign, words): (String, String)| {
+        format!("<span><svg viewBox=\"0 0 28 14\" aria-hidden=\"true\">{sign}</svg>{words}</span>")
+    };
+    let items: String = signs.into_iter().chain(point).map(item).collect();
+    format!("<p class=\"legend\">{items}</p>")
 }
 
 /// Degrees to the picture: as far as they are apart on the middle latitude, north up.
@@ -135,7 +188,16 @@ fn line(out: &mut String, map: &Map, flow: &Flow, (from, to): Ends, most: f64) {
     );
 }
 
-fn circle_of(out: &mut String, place: &Place, (x, y): (f64, f64), radius: f64) {
+fn radius(place: &Place) -> f64 {
+    match (&place.country, place.nodes) {
+        (None, _) => 3.0,
+        (_, 0) => 4.0,
+        _ => 6.0f64.mul_add(place.busy, 5.0),
+    }
+}
+
+fn circle_of(out: &mut String, place: &Place, (x, y): (f64, f64)) {
+    let radius = radius(place);
     let name = escape(&place.name);
     let Some(country) = &place.country else {
         let (x, y) = (x - 2.0, y - 2.0);
@@ -165,50 +227,14 @@ fn circle_of(out: &mut String, place: &Place, (x, y): (f64, f64), radius: f64) {
     );
 }
 
-/// A name beside its place, where it hides no other; nowhere if there is no such room.
-fn label(
-    out: &mut String,
-    place: &Place,
-    (x, y): (f64, f64),
-    (radius, height): (f64, f64),
-    taken: &mut Vec<Box>,
-) {
+/// What stands beside a site.
+fn name(place: &Place) -> String {
     let country = place.country.as_deref().unwrap_or("");
-    let text = match place.nodes {
+    match place.nodes {
         0 => format!("{} {country}", place.name),
         _ => format!("{} {country} {:.0} %", place.name, place.busy * 100.0),
-    };
-    let (wide, high) = (text.chars().count() as f64 * LETTER.0, LETTER.1);
-    let gap = radius + 3.0;
-    let spots = [
-        (x + gap, y + 4.0, "start"),
-        (x - gap, y + 4.0, "end"),
-        (x, y - gap - 1.0, "middle"),
-        (x, y + gap + 9.0, "middle"),
-        (x + gap, y - 7.0, "start"),
-        (x - gap, y - 7.0, "end"),
-        (x + gap, y + 14.0, "start"),
-        (x - gap, y + 14.0, "end"),
-    ];
-    let free = spots.into_iter().find_map(|(x, y, anchor)| {
-        let left = match anchor {
-            "start" => x,
-            "end" => x - wide,
-            _ => x - wide / 2.0,
-        };
-        let area = (left, y - high + 3.0, left + wide, y + 3.0);
-        let inside = left >= 0.0 && area.2 <= WIDTH && area.1 >= 0.0 && area.3 <= height;
-        let apart = |other: &Box| {
-            area.2 <= other.0 || other.2 <= area.0 || area.3 <= other.1 || other.3 <= area.1
-        };
-        (inside && taken.iter().all(apart)).then_some((x, y, anchor, area))
-    });
-    if let Some((x, y, anchor, area)) = free {
-        taken.push(area);
-        let _ = write!(
-            out,
-            "<text class=\"name\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
-            escape(&text)
-        );
     }
 }
+
+#[cfg(test)]
+mod tests;

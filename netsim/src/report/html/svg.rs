@@ -9,6 +9,8 @@ const MARGINS: (f64, f64, f64, f64) = (58.0, 14.0, 12.0, 42.0);
 const TICKS: f64 = 5.0;
 /// Height of one row of the legend.
 const ROW: f64 = 17.0;
+/// Width of a letter of a word in a plot, at most.
+const LETTER: f64 = 6.4;
 /// Dashes of lines, so that they differ without colours too.
 const DASHES: [&str; 6] = ["none", "7 3", "2 2", "9 3 2 3", "4 4", "1 3"];
 
@@ -167,13 +169,14 @@ impl Plot {
     pub(super) fn mark(&mut self, x: f64, height: f64, text: &str) {
         if x.is_finite() && x <= self.x.1 {
             let ((x, y), (_, end)) = (self.place(x, self.y.1), self.place(x, self.y.0));
-            // Near the right edge the word stands on the left.
-            let near = x > SIZE.0 * 0.6;
-            let (at, anchor) = if near { (x - 4.0, "end") } else { (x + 4.0, "start") };
+            // The word stands on the right, where curves that rise are above it; near the edge only
+            // as far to the right as there is room.
+            let most = (text.chars().count() as f64).mul_add(-LETTER, SIZE.0 - MARGINS.1);
+            let at = (x + 4.0).min(most).max(MARGINS.0);
             let _ = write!(
                 self.body,
                 "<path class=\"mark\" d=\"M{x:.1} {y:.1}V{end:.1}\"/><text class=\"note name\" \
-                 text-anchor=\"{anchor}\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
+                 x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
                 (end - y).mul_add(-height, end - 5.0),
                 escape(text)
             );

@@ -3,7 +3,7 @@
 use super::{
     plots::bar,
     svg::escape,
-    words::{amount_of, figure},
+    words::{amount_of, figure, signed},
 };
 use crate::{
     report::{InstitutionRow, LineRow, NodeRow, PolicyRow, RuleCost, Summary, WorkloadRow},
@@ -33,9 +33,12 @@ pub(super) fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>)
         let cells = cells.map(|(column, cell)| format!("<td{}>{cell}</td>", class(column)));
         format!("<tr>{}</tr>", cells.collect::<String>())
     };
-    let body: String = rows.map(row).collect();
+    let rows: Vec<String> = rows.map(row).collect();
+    // On paper a short table stays whole.
+    let class = if rows.len() <= ROWS { "wide short" } else { "wide" };
+    let body = rows.concat();
     format!(
-        "<div class=\"wide\"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>\
+        "<div class=\"{class}\"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>\
          </div>"
     )
 }
@@ -172,10 +175,10 @@ pub(super) fn rule_costs(rows: &[RuleCost]) -> String {
             escape(&row.policy),
             figure(&row.tokens_per_s_without, 1.0),
             figure(&row.tokens_per_s, 1.0),
-            figure(&row.tokens_per_s_less, 1.0),
+            signed(&row.tokens_per_s_less, 1.0),
             figure(&row.first_token_s_without, 1.0),
             figure(&row.first_token_s, 1.0),
-            figure(&row.first_token_s_less, 1.0),
+            signed(&row.first_token_s_less, 1.0),
         ]
     };
     table(&columns, rows.iter().map(row))

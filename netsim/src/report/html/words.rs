@@ -2,12 +2,16 @@
 
 use super::{map::FULL, svg::escape};
 use crate::{
-    report::{LineRow, Load, NodeRow, Summary, table},
+    report::{LineRow, Load, NodeRow, Summary, WorkloadRow, table},
     statistics::{CONFIDENCE, Estimate},
 };
 
 /// Points over time for which a machine is full before it is worth a word: a twentieth of the run.
 const RUSH: usize = 10;
+
+/// Seconds to a first token after which people turn to something else (Nielsen, Usability
+/// Engineering, 1993, ch. 5).
+const PATIENCE_S: f64 = 10.0;
 
 /// Words of a report and what they mean.
 const GLOSSARY: &[(&str, &str)] = &[
@@ -48,6 +52,11 @@ const GLOSSARY: &[(&str, &str)] = &[
         "No machine may or can serve the request; none had room for it; \
       it broke off. Requests, per run.",
     ),
+    (
+        "largest flow",
+        "Tokens per second at most, if every machine were as busy as its memory lets it be: nothing \
+      waits, nothing is left to chance. What is simulated stays below.",
+    ),
     ("policy", "Rules of an institution that say where its requests may be computed."),
 ];
 
@@ -81,6 +90,29 @@ pub(super) fn figure(estimate: &Estimate, scale: f64) -> String {
     table::interval(estimate, scale, digits)
 }
 
+/// The same with its sign, for differences.
+pub(super) fn signed(estimate: &Estimate, scale: f64) -> String {
+    match estimate.mean * scale {
+        it if it > 0.0 => format!("+{}", figure(estimate, scale)),
+        it if it < 0.0 => figure(estimate, scale).replacen('-', "−", 1),
+        _ if estimate.half_width.is_none_or(|half| half == 0.0) => "0".to_owned(),
+        _ => figure(estimate, scale),
+    }
+}
+
+/// A large figure without a fraction, its thousands apart.
+pub(super) fn whole(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut out = String::from(if value <= -0.5 { "−" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// A share as percent with its interval.
 pub(super) fn percent(estimate: &Estimate) -> String {
     table::interval(estimate, 100.0, 1)
@@ -108,11 +140,11 @@ pub(super) fn bottleneck(summary: &Summary) -> String {
     let busiest = |one: &&LineRow, other: &&LineRow| one.busy.mean.total_cmp(&other.busy.mean);
     let line = summary.lines.iter().max_by(busiest);
     let of_line = |row: &LineRow| {
-        format!("the line {} (sending {} % of the time)", escape(&row.line), percent(&row.busy))
+        format!("the line {}, sending {} % of the time", escape(&row.line), percent(&row.busy))
     };
     let of_node = |row: &NodeRow| {
         format!(
-            "the machine {} of {} in {} (running {} % of the time)",
+            "the machine {} of {} in {}, running {} % of the time",
             escape(&row.node),
             escape(&row.institution),
             escape(&row.site),
@@ -151,6 +183,27 @@ pub(super) fn bottleneck(summary: &Summary) -> String {
 fn rushes(summary: &Summary) -> usize {
     let full = |part: &[f64]| crate::statistics::mean(part) >= 0.98;
     summary.nodes.iter().filter(|node| node.over_time.windows(RUSH).any(full)).count()
+}
+
+/// Those who wait long though the consortium keeps up; nothing if nobody does.
+pub(super) fn slow(summary: &Summary) -> Option<String> {
+    let p95 = |row: &WorkloadRow| row.first_token_s.p95.mean;
+    let is_slow = |row: &&WorkloadRow| p95(row).is_finite() && p95(row) > PATIENCE_S;
+    let slow = || summary.workloads.iter().filter(is_slow);
+    let worst = slow().max_by(|one, other| p95(one).total_cmp(&p95(other)))?;
+    let who = match (slow().count(), summary.workloads.len()) {
+        (_, 1) => String::new(),
+        (count, all) => format!(
+            "in {count} of the {all} groups that ask, most of all at {}, ",
+            escape(&worst.institution)
+        ),
+    };
+    (summary.load == Load::Stable).then(|| {
+        format!(
+            "Yet not everybody is answered soon: {who}more than 5 of 100 wait longer than \
+             {PATIENCE_S:.0} s for the first token."
+        )
+    })
 }
 
 /// What went wrong for requests, if anything did.
@@ -204,7 +257,7 @@ pub(super) fn basis(summary: &Summary) -> String {
         if runs == 1 { "run" } else { "runs" },
         summary.measured_s,
         summary.warm_up_s,
-        summary.events
+        whole(summary.events as f64)
     )
 }
 
