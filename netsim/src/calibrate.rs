@@ -17,14 +17,15 @@ use comity_protocol::telemetry::Request;
 pub use self::{
     device::{DeviceFit, Part},
     paths::PathFit,
-    sections::{Calibrated, CalibratedError, NetworkPart, RouterPart},
+    sections::{Calibrated, NetworkPart, RouterPart},
     software::{OpenFit, SoftwareFit},
 };
 use crate::{
     measurement::{Load, Measurement},
     replicate::replicate,
-    scenario::{CalibrationSection, ScenarioError},
+    scenario::CalibrationSection,
     statistics::percentile,
+    toml_file::TomlFileError,
     world::World,
 };
 
@@ -74,7 +75,7 @@ pub enum CalibrateError {
     NoDevice,
     /// What was found fits no scenario.
     #[error(transparent)]
-    Scenario(#[from] ScenarioError),
+    Scenario(#[from] TomlFileError),
 }
 
 /// Finds what the measurements say.

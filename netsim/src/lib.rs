@@ -23,6 +23,7 @@ pub mod replicate;
 pub mod report;
 pub mod scenario;
 pub mod statistics;
+pub mod toml_file;
 pub mod validate;
 pub mod workload;
 pub mod world;

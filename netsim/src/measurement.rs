@@ -15,10 +15,7 @@ use std::{
 use comity_protocol::telemetry::{self, Head, Pass, Request, Shard};
 
 pub use self::load::{Load, TokenTimes};
-use crate::{
-    scenario::{ScenarioError, ScenarioFile},
-    world::World,
-};
+use crate::{scenario::ScenarioFile, toml_file::TomlFileError, world::World};
 
 /// File of a measurement's scenario.
 const SCENARIO: &str = "scenario.toml";
@@ -61,7 +58,7 @@ pub struct Record {
 pub enum MeasurementError {
     /// Its scenario does not hold.
     #[error(transparent)]
-    Scenario(#[from] ScenarioError),
+    Scenario(#[from] TomlFileError),
     /// A node told nothing.
     #[error("{path} cannot be read: every node of the scenario has a file of its timing")]
     Read {

@@ -15,8 +15,6 @@ mod values;
 
 use std::{
     collections::BTreeSet,
-    fs::File,
-    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -35,6 +33,7 @@ pub use self::{
     rule::{PolicySection, RouterKind, RouterSection},
     values::{NotNegative, Positive, Share},
 };
+use crate::toml_file::{self, TomlFileError};
 
 /// Longest scenario file, bytes: ten thousand nodes, a few lines each.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -137,37 +136,6 @@ pub struct CalibrationSection {
     pub measurements: Vec<String>,
 }
 
-/// Why there is no scenario. The message begins with the file and, where there is one, the line.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScenarioError {
-    /// The file cannot be read.
-    #[error("{path} cannot be read")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The file is longer than a scenario can be.
-    #[error("{path} has more than {FILE_BYTES_MAX} bytes")]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is no scenario.
-    #[error("{path}:{line}: {message}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong there.
-        message: String,
-    },
-}
-
 /// A scenario with what it takes to name lines of its file.
 #[derive(Debug, Clone)]
 pub struct ScenarioFile {
@@ -182,40 +150,29 @@ impl ScenarioFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`ScenarioError`].
-    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
-        let failed = |source| ScenarioError::Read { path: path.to_owned(), source };
-        let mut text = String::new();
-        let file = File::open(path).map_err(failed)?;
-        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-        if text.len() as u64 > FILE_BYTES_MAX {
-            return Err(ScenarioError::TooLong { path: path.to_owned() });
-        }
-        Self::parse(path, text)
+    /// [`TomlFileError`].
+    pub fn load(path: &Path) -> Result<Self, TomlFileError> {
+        Self::parse(path, toml_file::read(path, FILE_BYTES_MAX)?)
     }
 
     /// Reads the text of the file `path`.
     ///
     /// # Errors
-    /// [`ScenarioError::Parse`].
-    pub fn parse(path: &Path, text: String) -> Result<Self, ScenarioError> {
-        let parsed = toml::from_str(&text);
-        let scenario: Scenario = parsed.map_err(|error: toml::de::Error| {
-            let at = error.span().map_or(0, |span| span.start);
-            fault_at(path, &text, at, error.message().to_owned())
-        })?;
+    /// [`TomlFileError::Parse`].
+    pub fn parse(path: &Path, text: String) -> Result<Self, TomlFileError> {
+        let scenario = toml_file::parse(path, &text)?;
         let file = Self { path: path.to_owned(), text, scenario };
         file.check_names()?;
         Ok(file)
     }
 
     /// What is wrong with the section that begins at byte `at`.
-    pub(crate) fn error(&self, at: usize, message: impl Into<String>) -> ScenarioError {
-        fault_at(&self.path, &self.text, at, message.into())
+    pub(crate) fn error(&self, at: usize, message: impl Into<String>) -> TomlFileError {
+        toml_file::wrong(&self.path, &self.text, at, message.into())
     }
 
     /// No name stands for two things of one kind.
-    fn check_names(&self) -> Result<(), ScenarioError> {
+    fn check_names(&self) -> Result<(), TomlFileError> {
         let it = &self.scenario;
         self.unique("site", &it.sites, |section| &section.name)?;
         self.unique("institution", &it.institutions, |section| &section.name)?;
@@ -231,7 +188,7 @@ impl ScenarioFile {
         kind: &str,
         sections: &[Spanned<T>],
         name: impl Fn(&T) -> &String,
-    ) -> Result<(), ScenarioError> {
+    ) -> Result<(), TomlFileError> {
         let mut seen = BTreeSet::new();
         for section in sections {
             let name = name(section.get_ref());
@@ -245,11 +202,6 @@ impl ScenarioFile {
         }
         Ok(())
     }
-}
-
-fn fault_at(path: &Path, text: &str, at: usize, message: String) -> ScenarioError {
-    let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
-    ScenarioError::Parse { path: path.to_owned(), line, message }
 }
 
 const fn one() -> u64 {

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::{
     calibrate::{Calibrated, predict},
     measurement::{Load, Measurement},
-    scenario::ScenarioError,
     statistics::{percentile, rank_correlation},
+    toml_file::TomlFileError,
     world::World,
 };
 
@@ -93,12 +93,12 @@ pub fn relative(measured: f64, predicted: f64) -> f64 {
 /// Predicts every measurement with what was calibrated.
 ///
 /// # Errors
-/// [`ScenarioError`] if a scenario does not hold with what was calibrated.
+/// [`TomlFileError`] if a scenario does not hold with what was calibrated.
 pub fn validate(
     all: &[Measurement],
     calibrated: &Calibrated,
     done: &(dyn Fn(usize) + Sync),
-) -> Result<Validation, ScenarioError> {
+) -> Result<Validation, TomlFileError> {
     let (mut rows, mut empty) = (Vec::new(), Vec::new());
     for (index, measurement) in all.iter().enumerate() {
         let mut file = measurement.file.clone();

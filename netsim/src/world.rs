@@ -27,7 +27,8 @@ pub use self::{
 };
 use crate::{
     device::Device,
-    scenario::{Recovery, RouterSection, RunSection, Scenario, ScenarioError, ScenarioFile},
+    scenario::{Recovery, RouterSection, RunSection, Scenario, ScenarioFile},
+    toml_file::TomlFileError,
 };
 
 /// What is simulated.
@@ -158,8 +159,8 @@ impl World {
     /// Resolves a scenario; `data` is the folder of its tables, the file's own if there is none.
     ///
     /// # Errors
-    /// [`ScenarioError`] with the line of what does not fit.
-    pub fn resolve(file: &ScenarioFile, data: Option<&Path>) -> Result<Self, ScenarioError> {
+    /// [`TomlFileError`] with the line of what does not fit.
+    pub fn resolve(file: &ScenarioFile, data: Option<&Path>) -> Result<Self, TomlFileError> {
         let folder = file.path.parent().unwrap_or_else(|| Path::new("."));
         let resolver = Resolver { file, data: data.unwrap_or(folder).to_owned() };
         let scenario = &file.scenario;
@@ -239,7 +240,7 @@ impl Resolver<'_> {
     }
 
     /// What is wrong at a value or section.
-    fn error<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> ScenarioError {
+    fn error<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> TomlFileError {
         self.file.error(at.span().start, message)
     }
 
@@ -250,13 +251,13 @@ impl Resolver<'_> {
         name: &Spanned<String>,
         sections: &[Spanned<T>],
         of: impl Fn(&T) -> &String,
-    ) -> Result<usize, ScenarioError> {
+    ) -> Result<usize, TomlFileError> {
         let found = sections.iter().position(|section| of(section.get_ref()) == name.get_ref());
         found.ok_or_else(|| self.error(name, format!("no {kind} is called {:?}", name.get_ref())))
     }
 
     /// Reads a table.
-    fn read(&self, file: &Spanned<String>) -> Result<String, ScenarioError> {
+    fn read(&self, file: &Spanned<String>) -> Result<String, TomlFileError> {
         let path = self.data.join(file.get_ref());
         fs::read_to_string(&path).map_err(|error| {
             let hint = "name the folder of the scenario's tables with --data";

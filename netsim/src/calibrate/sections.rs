@@ -1,19 +1,18 @@
 //! What was found as sections of a scenario: read from a file, put in place of what a scenario says.
 //! Not how it was found.
 
-use std::{
-    fs::File,
-    io::{self, Read as _},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{DeviceFit, OpenFit, SoftwareFit};
-use crate::scenario::{
-    BatchSection, CalibrationSection, DeviceSection, DeviceTime, LinkSection, NotNegative,
-    ScenarioFile, Share,
+use crate::{
+    scenario::{
+        BatchSection, CalibrationSection, DeviceSection, DeviceTime, LinkSection, NotNegative,
+        ScenarioFile, Share,
+    },
+    toml_file::{self, TomlFileError},
 };
 
 /// Longest file, bytes: some thousand devices and lines.
@@ -57,56 +56,13 @@ pub struct NetworkPart {
     pub step_us: NotNegative,
 }
 
-/// Why a file is none of a calibration.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CalibratedError {
-    /// It cannot be read.
-    #[error("{path} cannot be read")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// It is longer than a calibration can be.
-    #[error("{path} has more than {FILE_BYTES_MAX} bytes")]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is something else.
-    #[error("{path}:{line}: {message}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong there.
-        message: String,
-    },
-}
-
 impl Calibrated {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`CalibratedError`].
-    pub fn load(path: &Path) -> Result<Self, CalibratedError> {
-        let failed = |source| CalibratedError::Read { path: path.to_owned(), source };
-        let mut text = String::new();
-        let file = File::open(path).map_err(failed)?;
-        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-        if text.len() as u64 > FILE_BYTES_MAX {
-            return Err(CalibratedError::TooLong { path: path.to_owned() });
-        }
-        toml::from_str(&text).map_err(|error: toml::de::Error| {
-            let at = error.span().map_or(0, |span| span.start);
-            let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
-            let message = error.message().to_owned();
-            CalibratedError::Parse { path: path.to_owned(), line, message }
-        })
+    /// [`TomlFileError`].
+    pub fn load(path: &Path) -> Result<Self, TomlFileError> {
+        toml_file::parse(path, &toml_file::read(path, FILE_BYTES_MAX)?)
     }
 
     /// Puts what was measured in place of what a scenario says: devices of the same names, home's and

@@ -8,10 +8,8 @@ use rayon::prelude::*;
 
 use super::{CalibrateError, Calibrated, Calibration, NetworkPart, is_plain, median, predict};
 use crate::{
-    capacity::OPEN_BYTES,
-    measurement::Measurement,
-    scenario::{NotNegative, ScenarioError},
-    world::World,
+    capacity::OPEN_BYTES, measurement::Measurement, scenario::NotNegative,
+    toml_file::TomlFileError, world::World,
 };
 
 /// A hop to see what one more microsecond of it does to a token.
@@ -52,7 +50,7 @@ fn world(
     measurement: &Measurement,
     sections: &Calibrated,
     software: (f64, f64),
-) -> Result<World, ScenarioError> {
+) -> Result<World, TomlFileError> {
     let mut file = measurement.file.clone();
     let (hop_us, step_us) = (NotNegative::of(software.0), NotNegative::of(software.1));
     let network = Some(NetworkPart { hop_us, step_us });
@@ -70,7 +68,7 @@ pub(super) fn hop(
     let hops = alone
         .par_iter()
         .map(|measurement| {
-            let token = |hop_us| -> Result<(f64, f64), ScenarioError> {
+            let token = |hop_us| -> Result<(f64, f64), TomlFileError> {
                 let (load, cut) = predict(&world(measurement, &sections, (hop_us, 0.0))?, 1);
                 Ok((load.token_s, cut))
             };
@@ -79,7 +77,7 @@ pub(super) fn hop(
             let measured = measurement.got(cut).map_or(f64::NAN, |load| load.token_s);
             Ok((measured - bare) / slope)
         })
-        .collect::<Result<Vec<f64>, ScenarioError>>()?;
+        .collect::<Result<Vec<f64>, TomlFileError>>()?;
     let hops: Vec<f64> = hops.into_iter().filter(|hop| hop.is_finite()).collect();
     let half_width_us = crate::statistics::Estimate::of(&hops).half_width;
     let hop_us = median(hops.iter().copied()).max(0.0);
@@ -97,7 +95,7 @@ pub(super) fn busy(
 ) -> Result<SoftwareFit, CalibrateError> {
     let (sections, total) = (found.sections(), software.hop_us);
     let together: Vec<&Measurement> = all.iter().filter(|it| !it.is_one_at_a_time()).collect();
-    let off = |step_us: f64| -> Result<f64, ScenarioError> {
+    let off = |step_us: f64| -> Result<f64, TomlFileError> {
         let each = together
             .par_iter()
             .map(|measurement| {
@@ -106,7 +104,7 @@ pub(super) fn busy(
                 let measured = measurement.got(cut).map_or(f64::NAN, |load| load.token_s);
                 Ok((load.token_s / measured).ln().abs())
             })
-            .collect::<Result<Vec<f64>, ScenarioError>>()?;
+            .collect::<Result<Vec<f64>, TomlFileError>>()?;
         let each: Vec<f64> = each.into_iter().filter(|off| off.is_finite()).collect();
         Ok(crate::statistics::mean(&each))
     };

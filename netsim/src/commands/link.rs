@@ -5,10 +5,13 @@ use std::{io, path::PathBuf};
 use serde_json::json;
 
 use super::{Outcome, note, print, print_json};
-use crate::relay::{
-    Interrupt, Relay, RelayError, StartError,
-    scenario::{Scenario, ScenarioError},
-    self_test::{self, SelfTestError},
+use crate::{
+    relay::{
+        Interrupt, Relay, RelayError, StartError,
+        scenario::Scenario,
+        self_test::{self, SelfTestError},
+    },
+    toml_file::TomlFileError,
 };
 
 /// What `comity-netsim link` is told.
@@ -39,7 +42,7 @@ pub struct Args {
 pub enum LinkError {
     /// The scenario.
     #[error(transparent)]
-    Scenario(#[from] ScenarioError),
+    Scenario(#[from] TomlFileError),
     /// The relay did not start.
     #[error(transparent)]
     Start(#[from] StartError),

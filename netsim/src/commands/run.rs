@@ -11,14 +11,15 @@ use comity_protocol::placement::PlacementError;
 
 use super::{Outcome, note, print, print_json, progress::Progress};
 use crate::{
-    calibrate::{CalibrateError, CalibratedError},
+    calibrate::CalibrateError,
     capacity::Measured,
     measurement::MeasurementError,
     outlook::{Depth, Outlook, OutlookError, outlooks, text as tables},
     plan::{Settings, buy::Trials, vacant},
     replicate::{replicate, rule_costs},
     report::{RuleCost, csv, html, summarise, table, trace},
-    scenario::{ScenarioError, ScenarioFile},
+    scenario::ScenarioFile,
+    toml_file::TomlFileError,
     world::{Need, World, WorldFleetError},
 };
 
@@ -85,9 +86,9 @@ pub struct Common {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// The scenario does not hold.
+    /// A scenario does not hold, or a file is none of a calibration.
     #[error(transparent)]
-    Scenario(#[from] ScenarioError),
+    File(#[from] TomlFileError),
     /// A file could not be read.
     #[error("{path} cannot be read")]
     Read {
@@ -106,9 +107,6 @@ pub enum CommandError {
     /// Measurements say nothing.
     #[error(transparent)]
     Calibrate(#[from] CalibrateError),
-    /// A file is none of a calibration.
-    #[error(transparent)]
-    Calibrated(#[from] CalibratedError),
     /// What nodes hold does not fit them.
     #[error(transparent)]
     Placement(#[from] PlacementError),

@@ -16,8 +16,9 @@ use crate::{
     capacity::{Measured, Options, simulate},
     replicate::replicate,
     report::{Load, Sweep, html, summarise, table::interval},
-    scenario::{ScenarioError, ScenarioFile},
+    scenario::ScenarioFile,
     statistics::{Estimate, mean},
+    toml_file::TomlFileError,
     world::{Need, World},
 };
 
@@ -211,7 +212,7 @@ fn varied_error(
     varied: &[(String, Vec<String>)],
     values: &[String],
 ) -> CommandError {
-    let CommandError::Scenario(ScenarioError::Parse { path, message, .. }) = error else {
+    let CommandError::File(TomlFileError::Parse { path, message, .. }) = error else {
         return error;
     };
     let set = varied.iter().zip(values).map(|((key, _), value)| format!("{key}={value}"));

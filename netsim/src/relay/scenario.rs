@@ -4,17 +4,13 @@
 
 mod direction;
 
-use std::{
-    fs::File,
-    io::{self, Read as _},
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::Path};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 pub use self::direction::Direction;
 pub(super) use self::direction::{QUEUE_BYTES_MAX, QUEUE_MS, RATE_MBIT};
+use crate::toml_file::{self, TomlFileError};
 
 /// Most links of one relay: all of them share one thread.
 const LINKS_MAX: usize = 64;
@@ -72,37 +68,6 @@ pub struct LinkSection {
     pub back: Direction,
 }
 
-/// Why there is no scenario. The message begins with the file and, where there is one, the line.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScenarioError {
-    /// The file cannot be read.
-    #[error("{path} cannot be read")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The file is longer than a scenario can be.
-    #[error("{path} has more than {FILE_BYTES_MAX} bytes")]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is no scenario.
-    #[error("{path}:{line}: {message}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong there.
-        message: String,
-    },
-}
-
 impl Scenario {
     /// A scenario that explains every key.
     #[must_use]
@@ -113,29 +78,17 @@ impl Scenario {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`ScenarioError`].
-    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
-        let failed = |source| ScenarioError::Read { path: path.to_owned(), source };
-        let mut text = String::new();
-        let file = File::open(path).map_err(failed)?;
-        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
-        if text.len() as u64 > FILE_BYTES_MAX {
-            return Err(ScenarioError::TooLong { path: path.to_owned() });
-        }
-        Self::parse(path, &text)
+    /// [`TomlFileError`].
+    pub fn load(path: &Path) -> Result<Self, TomlFileError> {
+        Self::parse(path, &toml_file::read(path, FILE_BYTES_MAX)?)
     }
 
     /// Reads the text of the file `path`.
     ///
     /// # Errors
-    /// [`ScenarioError::Parse`].
-    pub fn parse(path: &Path, text: &str) -> Result<Self, ScenarioError> {
-        toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start));
-            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-            let message = error.message().to_owned();
-            ScenarioError::Parse { path: path.to_owned(), line, message }
-        })
+    /// [`TomlFileError::Parse`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, TomlFileError> {
+        toml_file::parse(path, text)
     }
 }
 

@@ -9,7 +9,10 @@ use comity_protocol::{
 };
 
 use super::{Node, World};
-use crate::scenario::{RouterKind, ScenarioError, ScenarioFile};
+use crate::{
+    scenario::{RouterKind, ScenarioFile},
+    toml_file::TomlFileError,
+};
 
 /// Nodes that one error names for one reason, and reasons that it states.
 const NAMED_MAX: usize = 3;
@@ -37,9 +40,9 @@ impl World {
     /// that ask for nothing need nobody.
     ///
     /// # Errors
-    /// [`ScenarioError::Parse`] at the first workload that is not, with its rule, the blocks that are
+    /// [`TomlFileError::Parse`] at the first workload that is not, with its rule, the blocks that are
     /// left to nobody, and the nodes that would have served them.
-    pub fn check(&self, file: &ScenarioFile, need: Need) -> Result<(), ScenarioError> {
+    pub fn check(&self, file: &ScenarioFile, need: Need) -> Result<(), TomlFileError> {
         let mut seen = BTreeSet::new();
         for (index, asked) in self.workloads.iter().enumerate() {
             let is_new = seen.insert((asked.home, asked.model, asked.policy));

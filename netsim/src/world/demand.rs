@@ -9,10 +9,8 @@ use super::{
 };
 use crate::{
     device::Device,
-    scenario::{
-        Arrivals, Backlog, Diurnal, Lengths, LengthsOf, Prefix, ScenarioError, Turns,
-        WorkloadSection,
-    },
+    scenario::{Arrivals, Backlog, Diurnal, Lengths, LengthsOf, Prefix, Turns, WorkloadSection},
+    toml_file::TomlFileError,
 };
 
 /// Seconds of a token that people and backlogs are taken to wait for, where only their number is
@@ -77,7 +75,7 @@ pub(super) fn workloads(
     members: &[&str],
     devices: &[Device],
     nodes: &mut Vec<Node>,
-) -> Result<Vec<Workload>, ScenarioError> {
+) -> Result<Vec<Workload>, TomlFileError> {
     let sections = &resolver.scenario().workloads;
     let workloads: Vec<Workload> = sections
         .iter()
@@ -103,7 +101,7 @@ fn workload(
     devices: &[Device],
     nodes: &mut Vec<Node>,
     section: &Spanned<WorkloadSection>,
-) -> Result<Workload, ScenarioError> {
+) -> Result<Workload, TomlFileError> {
     let scenario = resolver.scenario();
     let it = section.get_ref();
     let named = |kind: &str, name: &Spanned<String>, found: Option<usize>| {
@@ -173,7 +171,7 @@ fn workload(
 fn prefix(
     resolver: &Resolver<'_>,
     section: Option<&Spanned<Prefix>>,
-) -> Result<Option<Prefix>, ScenarioError> {
+) -> Result<Option<Prefix>, TomlFileError> {
     let Some(section) = section else { return Ok(None) };
     let prefix = *section.get_ref();
     if prefix.tokens == 0 || prefix.groups == 0 {
@@ -187,7 +185,7 @@ fn prefix(
 fn arrival(
     resolver: &Resolver<'_>,
     arrivals: &Spanned<Arrivals>,
-) -> Result<Arrival, ScenarioError> {
+) -> Result<Arrival, TomlFileError> {
     Ok(match arrivals.get_ref() {
         Arrivals::Poisson { per_s } => Arrival::Gamma(per_s.get(), 1.0),
         Arrivals::Gamma { per_s, variation } => Arrival::Gamma(per_s.get(), variation.get()),
@@ -221,7 +219,7 @@ fn length(
     resolver: &Resolver<'_>,
     section: &Spanned<WorkloadSection>,
     lengths: &Lengths,
-) -> Result<Length, ScenarioError> {
+) -> Result<Length, TomlFileError> {
     match lengths {
         Lengths::Drawn { prompt, output } => {
             let zero = |it: &LengthsOf| match *it {
@@ -256,7 +254,7 @@ fn columns(
     resolver: &Resolver<'_>,
     file: &Spanned<String>,
     names: &[&String],
-) -> Result<Vec<Vec<f64>>, ScenarioError> {
+) -> Result<Vec<Vec<f64>>, TomlFileError> {
     let text = resolver.read(file)?;
     let mut lines = text.lines();
     let head: Vec<&str> = lines.next().unwrap_or_default().split(',').map(str::trim).collect();

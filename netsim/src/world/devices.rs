@@ -7,12 +7,13 @@ use toml::Spanned;
 use super::Resolver;
 use crate::{
     device::{Curve, Device, Pace},
-    scenario::{DeviceSection, DeviceTime, KvOf, ModelSection, ScenarioError, Share},
+    scenario::{DeviceSection, DeviceTime, KvOf, ModelSection, Share},
+    toml_file::TomlFileError,
 };
 
 /// Devices in the order of their sections, each once per model: what a device takes depends on the
 /// model it runs. The device of section `d` and model `m` is number `d * models + m`.
-pub(super) fn devices(resolver: &Resolver<'_>) -> Result<Vec<Device>, ScenarioError> {
+pub(super) fn devices(resolver: &Resolver<'_>) -> Result<Vec<Device>, TomlFileError> {
     let scenario = resolver.scenario();
     let pairs = scenario
         .devices
@@ -25,7 +26,7 @@ fn device(
     resolver: &Resolver<'_>,
     section: &Spanned<DeviceSection>,
     model: &ModelSection,
-) -> Result<Device, ScenarioError> {
+) -> Result<Device, TomlFileError> {
     let DeviceSection { name, time, batch } = section.get_ref();
     check(resolver, section)?;
     let (mut head_ns, mut error) = ((0.0, 0.0), 0.0);
@@ -99,7 +100,7 @@ fn device(
 }
 
 /// A device ends every pass, and runs something in it.
-fn check(resolver: &Resolver<'_>, section: &Spanned<DeviceSection>) -> Result<(), ScenarioError> {
+fn check(resolver: &Resolver<'_>, section: &Spanned<DeviceSection>) -> Result<(), TomlFileError> {
     let DeviceSection { time, batch, .. } = section.get_ref();
     if batch.positions_max == 0 || batch.prompts_max == Some(0) {
         return Err(resolver.error(section, "a pass of a device runs at least one position"));
@@ -114,14 +115,14 @@ fn check(resolver: &Resolver<'_>, section: &Spanned<DeviceSection>) -> Result<()
     }
 }
 
-fn curve(resolver: &Resolver<'_>, file: &Spanned<String>) -> Result<Curve, ScenarioError> {
+fn curve(resolver: &Resolver<'_>, file: &Spanned<String>) -> Result<Curve, TomlFileError> {
     let text = resolver.read(file)?;
     Curve::parse(&text)
         .map_err(|error| resolver.error(file, format!("{:?}: {error}", file.get_ref())))
 }
 
 /// Positions by blocks held.
-fn room(resolver: &Resolver<'_>, kv: &KvOf) -> Result<Vec<u64>, ScenarioError> {
+fn room(resolver: &Resolver<'_>, kv: &KvOf) -> Result<Vec<u64>, TomlFileError> {
     match kv {
         KvOf::Positions(positions) => Ok(positions.clone()),
         KvOf::Json { file, model, device, block_positions } => {
@@ -148,7 +149,7 @@ fn memory(
     model: &ModelSection,
     bytes: f64,
     usable: Share,
-) -> Result<Vec<u64>, ScenarioError> {
+) -> Result<Vec<u64>, TomlFileError> {
     if model.block_bytes == 0 || model.kv_bytes == 0 || model.block_parameters == 0 {
         let message = format!(
             "a device known by its roofline needs block_bytes, kv_bytes and block_parameters of \

@@ -11,7 +11,8 @@ use crate::{
     helix::{
         self, Cluster, Devices, KV_PAGE_POSITIONS, LoadError, Place, kv_room, placement, rates,
     },
-    scenario::{HelixSection, ScenarioError},
+    scenario::HelixSection,
+    toml_file::TomlFileError,
 };
 
 /// Nanoseconds for every byte of hidden states that enters a machine: copied together at 4 GB/s, then
@@ -33,7 +34,7 @@ pub(super) struct Published {
 }
 
 /// All of them.
-pub(super) fn published(resolver: &Resolver<'_>) -> Result<Published, ScenarioError> {
+pub(super) fn published(resolver: &Resolver<'_>) -> Result<Published, TomlFileError> {
     let mut all = Published::default();
     for section in &resolver.scenario().helix {
         add(resolver, section, &mut all)?;
@@ -45,7 +46,7 @@ fn add(
     resolver: &Resolver<'_>,
     section: &Spanned<HelixSection>,
     all: &mut Published,
-) -> Result<(), ScenarioError> {
+) -> Result<(), TomlFileError> {
     let it = section.get_ref();
     let folder = resolver.data.join(it.files.get_ref());
     let failed = |error: LoadError| {
@@ -125,7 +126,7 @@ fn member(name: &str, country: Country) -> Member {
 }
 
 /// The model a section means.
-fn model(resolver: &Resolver<'_>, it: &HelixSection) -> Result<helix::Model, ScenarioError> {
+fn model(resolver: &Resolver<'_>, it: &HelixSection) -> Result<helix::Model, TomlFileError> {
     [helix::Model::Llama30b, helix::Model::Llama70b]
         .into_iter()
         .find(|model| model.folder() == it.model.get_ref())
@@ -158,7 +159,7 @@ fn device(
     timings: &Devices,
     name: &str,
     all: &mut Published,
-) -> Result<usize, ScenarioError> {
+) -> Result<usize, TomlFileError> {
     let it = section.get_ref();
     let called = format!("{} {name}", it.name);
     if let Some(known) = all.devices.iter().position(|device| device.name == called) {

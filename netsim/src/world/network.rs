@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use self::edges::{accesses, edges};
 use super::{Node, Resolver, Site};
-use crate::scenario::ScenarioError;
+use crate::toml_file::TomlFileError;
 
 /// Most lines on the way between two nodes.
 pub const NETWORK_HOPS_MAX: usize = 64;
@@ -83,7 +83,7 @@ impl Network {
         sites: &[Site],
         nodes: &[Node],
         pairs: &[((usize, usize), Line)],
-    ) -> Result<Self, ScenarioError> {
+    ) -> Result<Self, TomlFileError> {
         let section = &resolver.scenario().network;
         if sites.len() > SITES_MAX {
             let message = format!("{} sites, more than {SITES_MAX}", sites.len());
@@ -245,7 +245,7 @@ impl Network {
         resolver: &Resolver<'_>,
         sites: &[Site],
         nodes: &[Node],
-    ) -> Result<(), ScenarioError> {
+    ) -> Result<(), TomlFileError> {
         let mut used: Vec<usize> = nodes.iter().map(|node| node.site).collect();
         used.sort_unstable();
         used.dedup();

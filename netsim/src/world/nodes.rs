@@ -15,7 +15,8 @@ use toml::Spanned;
 use super::{Institution, Model, Node, Offer, Resolver, Site};
 use crate::{
     device::Device,
-    scenario::{InstitutionSection, NodeSection, ScenarioError},
+    scenario::{InstitutionSection, NodeSection},
+    toml_file::TomlFileError,
 };
 
 /// Most nodes of one section: more is a slip of the pen.
@@ -24,11 +25,11 @@ const COUNT_MAX: u32 = 1_000_000;
 pub(super) fn country(
     resolver: &Resolver<'_>,
     code: &Spanned<String>,
-) -> Result<Country, ScenarioError> {
+) -> Result<Country, TomlFileError> {
     Country::from_str(code.get_ref()).map_err(|error| resolver.error(code, error.to_string()))
 }
 
-pub(super) fn sites(resolver: &Resolver<'_>) -> Result<Vec<Site>, ScenarioError> {
+pub(super) fn sites(resolver: &Resolver<'_>) -> Result<Vec<Site>, TomlFileError> {
     let sections = &resolver.scenario().sites;
     let site = |section: &Spanned<crate::scenario::SiteSection>| {
         let it = section.get_ref();
@@ -72,7 +73,7 @@ pub(super) fn sites(resolver: &Resolver<'_>) -> Result<Vec<Site>, ScenarioError>
     Ok(sites)
 }
 
-pub(super) fn models(resolver: &Resolver<'_>) -> Result<Vec<Model>, ScenarioError> {
+pub(super) fn models(resolver: &Resolver<'_>) -> Result<Vec<Model>, TomlFileError> {
     let model = |section: &Spanned<crate::scenario::ModelSection>| {
         let it = section.get_ref();
         if it.block_count == 0 || it.block_count > BLOCKS_MAX || it.hidden_bytes == 0 {
@@ -106,7 +107,7 @@ fn member(
     resolver: &Resolver<'_>,
     institution: &InstitutionSection,
     site: &Site,
-) -> Result<Member, ScenarioError> {
+) -> Result<Member, TomlFileError> {
     let parent_country = match &institution.parent_country {
         Some(code) => country(resolver, code)?,
         None => site.country,
@@ -145,7 +146,7 @@ pub(super) fn base(
     sites: &[Site],
     institution: &Spanned<String>,
     site: &Spanned<String>,
-) -> Result<Base, ScenarioError> {
+) -> Result<Base, TomlFileError> {
     let scenario = resolver.scenario();
     let owner = resolver.find("institution", institution, &scenario.institutions, |it| &it.name)?;
     let place = resolver.find("site", site, &scenario.sites, |it| &it.name)?;
@@ -158,7 +159,7 @@ pub(super) fn device_of(
     resolver: &Resolver<'_>,
     device: &Spanned<String>,
     model: usize,
-) -> Result<usize, ScenarioError> {
+) -> Result<usize, TomlFileError> {
     let scenario = resolver.scenario();
     let section = resolver.find("device", device, &scenario.devices, |it| &it.name)?;
     Ok(section * scenario.models.len() + model)
@@ -169,7 +170,7 @@ pub(super) fn nodes(
     sites: &[Site],
     models: &[Model],
     devices: &[Device],
-) -> Result<Vec<Node>, ScenarioError> {
+) -> Result<Vec<Node>, TomlFileError> {
     let mut nodes = Vec::new();
     for section in &resolver.scenario().nodes {
         let it = section.get_ref();
@@ -195,7 +196,7 @@ fn node(
     models: &[Model],
     devices: &[Device],
     it: &NodeSection,
-) -> Result<Node, ScenarioError> {
+) -> Result<Node, TomlFileError> {
     let scenario = resolver.scenario();
     let Base { institution, site, member } = base(resolver, sites, &it.institution, &it.site)?;
     let model = resolver.find("model", &it.model, &scenario.models, |it| &it.name)?;
@@ -255,7 +256,7 @@ pub(super) fn offers(
     resolver: &Resolver<'_>,
     sites: &[Site],
     devices: &[Device],
-) -> Result<Vec<Offer>, ScenarioError> {
+) -> Result<Vec<Offer>, TomlFileError> {
     let scenario = resolver.scenario();
     let offer = |section: &Spanned<crate::scenario::OfferSection>| {
         let it = section.get_ref();

@@ -6,7 +6,10 @@ use comity_protocol::policy::{Country, DataClass, Policy};
 use toml::Spanned;
 
 use super::{Network, Node, Resolver, Site, nodes::country};
-use crate::scenario::{FaultKind, FaultSection, PolicySection, ScenarioError};
+use crate::{
+    scenario::{FaultKind, FaultSection, PolicySection},
+    toml_file::TomlFileError,
+};
 
 /// Something that fails, once or again and again.
 #[derive(Debug, Clone)]
@@ -47,7 +50,7 @@ pub enum Effect {
     Loss(f64),
 }
 
-pub(super) fn policies(resolver: &Resolver<'_>) -> Result<Vec<Policy>, ScenarioError> {
+pub(super) fn policies(resolver: &Resolver<'_>) -> Result<Vec<Policy>, TomlFileError> {
     let open = Policy::open(Policy::OPEN);
     let sections = &resolver.scenario().policies;
     let policies = sections.iter().map(|section| policy(resolver, section));
@@ -57,7 +60,7 @@ pub(super) fn policies(resolver: &Resolver<'_>) -> Result<Vec<Policy>, ScenarioE
 fn policy(
     resolver: &Resolver<'_>,
     section: &Spanned<PolicySection>,
-) -> Result<Policy, ScenarioError> {
+) -> Result<Policy, TomlFileError> {
     let it = section.get_ref();
     let countries = |codes: &BTreeSet<String>| {
         let parse = |code: &String| {
@@ -94,7 +97,7 @@ pub(super) fn outages(
     sites: &[Site],
     nodes: &[Node],
     network: &Network,
-) -> Result<Vec<Outage>, ScenarioError> {
+) -> Result<Vec<Outage>, TomlFileError> {
     let sections = resolver.scenario().faults.iter();
     sections.map(|section| outage(resolver, sites, nodes, network, section)).collect()
 }
@@ -105,7 +108,7 @@ fn outage(
     nodes: &[Node],
     network: &Network,
     section: &Spanned<FaultSection>,
-) -> Result<Outage, ScenarioError> {
+) -> Result<Outage, TomlFileError> {
     let it = section.get_ref();
     let scenario = resolver.scenario();
     let those = |wanted: &dyn Fn(&Node) -> bool| {

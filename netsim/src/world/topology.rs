@@ -7,7 +7,7 @@ use super::{
     Resolver, Site,
     network::{Edge, Line, kilometres, nanoseconds},
 };
-use crate::scenario::{NetworkSection, ScenarioError};
+use crate::{scenario::NetworkSection, toml_file::TomlFileError};
 
 /// Kilometres that light takes a millisecond for in glass.
 const KM_PER_MS: f64 = 200.0;
@@ -29,7 +29,7 @@ pub(super) fn attach(
     sites: &[Site],
     edges: &mut Vec<Edge>,
     joined: &mut Vec<super::Point>,
-) -> Result<Vec<usize>, ScenarioError> {
+) -> Result<Vec<usize>, TomlFileError> {
     let text = resolver.read(file)?;
     let (points, lines) = parse(&text);
     if points.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::link;
 
-fn parse(text: &str) -> Result<Scenario, ScenarioError> {
+fn parse(text: &str) -> Result<Scenario, TomlFileError> {
     Scenario::parse(Path::new("link.toml"), text)
 }
 

@@ -4,7 +4,7 @@ use super::{
     super::{Resolver, Site, topology},
     Edge, Line, Point, kilometres, nanoseconds,
 };
-use crate::scenario::{NetworkSection, ScenarioError};
+use crate::{scenario::NetworkSection, toml_file::TomlFileError};
 
 /// Kilometres that light takes a millisecond for in glass.
 const KM_PER_MS: f64 = 200.0;
@@ -33,7 +33,7 @@ pub(super) fn edges(
     resolver: &Resolver<'_>,
     section: &NetworkSection,
     sites: &[Site],
-) -> Result<Edges, ScenarioError> {
+) -> Result<Edges, TomlFileError> {
     let scenario = resolver.scenario();
     let site = |site: &Site| Point { name: site.name.clone(), at: site.at };
     let (mut edges, mut points) = (Vec::new(), sites.iter().map(site).collect());
