@@ -1,13 +1,14 @@
 //! A relay of real UDP packets that gives a link between nodes delay, rate and loss. Not a simulation:
 //! here alone netsim touches real sockets and real time.
 //!
-//! Start at `scenario` (what a link is told), then `way` (what becomes of a packet, decided by
+//! Start at `scenario` (what a link is told; `load` also makes it of a planner's), then `way` (what becomes of a packet, decided by
 //! [`crate::link::datagram`] with the clock passed in), `link` (sockets), `worker` (the thread that
 //! drives them). [`self_test`] measures whether the relay keeps what it promises.
 
 mod flows;
 mod interrupt;
 mod link;
+pub mod load;
 pub mod planned;
 pub mod scenario;
 pub mod self_test;

@@ -36,7 +36,7 @@ pub use self::{
 use crate::toml_file::{self, TomlFileError};
 
 /// Longest scenario file, bytes: ten thousand nodes, a few lines each.
-const FILE_BYTES_MAX: u64 = 16 << 20;
+pub(crate) const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// What is to be simulated.
 #[derive(Debug, Clone, Deserialize)]

@@ -5,23 +5,23 @@ use std::{io, path::PathBuf};
 use serde_json::json;
 
 use super::{Outcome, note, print, print_json};
-use crate::{
-    relay::{
-        Interrupt, Relay, RelayError, StartError,
-        scenario::Scenario,
-        self_test::{self, SelfTestError},
-    },
-    toml_file::TomlFileError,
+use crate::relay::{
+    Interrupt, Relay, RelayError, StartError,
+    load::{self, LoadError},
+    scenario::Scenario,
+    self_test::{self, SelfTestError},
 };
 
 /// What `comity-netsim link` is told.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  comity-netsim link --example > link.toml\n  comity-netsim link \
-    link.toml\n  comity-netsim link link.toml --json > counted.json\n  comity-netsim link --self-test"
+    link.toml\n  comity-netsim link link.toml --json > counted.json\n  comity-netsim link \
+    netsim/scenarios/two-universities.toml\n  comity-netsim link --self-test"
 )]
 pub struct Args {
-    /// The scenario: links, and what each does to packets.
+    /// The scenario: links, and what each does to packets; or a planner's, whose nodes say where they
+    /// listen.
     #[arg(required_unless_present_any = ["example", "self_test"])]
     scenario: Option<PathBuf>,
     /// Print a scenario that explains every key, and leave.
@@ -31,6 +31,9 @@ pub struct Args {
     /// it should.
     #[arg(long, conflicts_with = "scenario")]
     self_test: bool,
+    /// Folder of the tables that a planner's scenario names; its own folder if not given.
+    #[arg(long, value_name = "FOLDER", env = "COMITY_DATA")]
+    data: Option<PathBuf>,
     /// Print JSON: an object once the links listen and one with the statistics at the end.
     #[arg(long)]
     json: bool,
@@ -42,7 +45,7 @@ pub struct Args {
 pub enum LinkError {
     /// The scenario.
     #[error(transparent)]
-    Scenario(#[from] TomlFileError),
+    Scenario(#[from] LoadError),
     /// The relay did not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -65,7 +68,7 @@ pub fn run(args: &Args) -> Result<Outcome, LinkError> {
     let Some(path) = &args.scenario else {
         return if args.self_test { measure(args.json) } else { example() };
     };
-    let scenario = Scenario::load(path)?;
+    let scenario = load::load(path, args.data.as_deref())?;
     let interrupt = Interrupt::take()?;
     let relay = Relay::start(&scenario)?;
     announce(args.json, &scenario, &relay);

@@ -13,7 +13,7 @@ pub(super) use self::direction::{QUEUE_BYTES_MAX, QUEUE_MS, RATE_MBIT};
 use crate::toml_file::{self, TomlFileError};
 
 /// Most links of one relay: all of them share one thread.
-const LINKS_MAX: usize = 64;
+pub(super) const LINKS_MAX: usize = 64;
 /// Clients of one link unless the file says otherwise: the nodes of a bench and some to spare.
 pub(super) const FLOWS: u16 = 64;
 /// Most clients of one link: each takes a socket with its buffers.
@@ -22,8 +22,6 @@ const FLOWS_MAX: u16 = 1_024;
 pub(super) const IDLE_S: u32 = 120;
 /// Longest name of a link, bytes: it stands in a table.
 const NAME_BYTES_MAX: usize = 64;
-/// Longest scenario file, bytes: all links, with a page of comments each.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What a relay is told.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -75,20 +73,40 @@ impl Scenario {
         include_str!("../../examples/link.toml")
     }
 
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// [`TomlFileError`].
-    pub fn load(path: &Path) -> Result<Self, TomlFileError> {
-        Self::parse(path, &toml_file::read(path, FILE_BYTES_MAX)?)
-    }
-
     /// Reads the text of the file `path`.
     ///
     /// # Errors
     /// [`TomlFileError::Parse`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, TomlFileError> {
         toml_file::parse(path, text)
+    }
+}
+
+/// Why packets cannot be taken in at an address, or sent there.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AddressError {
+    /// Others than this machine's could send there.
+    #[error("{key} = {address} is not on loopback")]
+    NotLoopback { key: &'static str, address: SocketAddr },
+    /// It is no one's, or several receivers'.
+    #[error("{key} = {address} names no single receiver")]
+    NoReceiver { key: &'static str, address: SocketAddr },
+}
+
+/// Whether a link may listen at the address that `key` gives.
+pub(super) fn on_loopback(key: &'static str, address: SocketAddr) -> Result<(), AddressError> {
+    match address.ip().is_loopback() {
+        true => Ok(()),
+        false => Err(AddressError::NotLoopback { key, address }),
+    }
+}
+
+/// Whether packets may go to the address that `key` gives.
+pub(super) fn single_receiver(key: &'static str, address: SocketAddr) -> Result<(), AddressError> {
+    let is_none = address.port() == 0 || address.ip().is_unspecified();
+    match is_none || address.ip().is_multicast() {
+        false => Ok(()),
+        true => Err(AddressError::NoReceiver { key, address }),
     }
 }
 
@@ -124,17 +142,13 @@ fn printable<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
 
 fn loopback<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
     let address = SocketAddr::deserialize(from)?;
-    if !address.ip().is_loopback() {
-        return Err(D::Error::custom(format!("listen = {address} is not on loopback")));
-    }
+    on_loopback("listen", address).map_err(D::Error::custom)?;
     Ok(address)
 }
 
 fn reachable<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
     let address = SocketAddr::deserialize(from)?;
-    if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() {
-        return Err(D::Error::custom(format!("target = {address} names no single receiver")));
-    }
+    single_receiver("target", address).map_err(D::Error::custom)?;
     Ok(address)
 }
 

@@ -1,5 +1,7 @@
 //! Models, devices, nodes, and what could be bought.
 
+use std::net::SocketAddr;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -190,6 +192,10 @@ pub struct NodeSection {
     /// Processors a pass keeps busy there.
     #[serde(default = "one")]
     pub threads: u32,
+    /// Where a real one listens: its `data.listen`. Only the relay takes it, from and to there.
+    pub listen: Option<Spanned<SocketAddr>>,
+    /// Where it tells others to find it, and the relay listens for it: its `data.advertise`.
+    pub advertise: Option<Spanned<SocketAddr>>,
 }
 
 /// `[[offer]]`: a node that could be bought.

@@ -88,6 +88,19 @@ fn an_error_of_what_is_varied_names_it_and_no_line() {
 }
 
 #[test]
+fn link_takes_a_planners_scenario_only_if_its_nodes_say_where_they_are() {
+    let file = here("scenarios/five-hospitals.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let line = text.lines().position(|line| line == "[[node]]").unwrap() + 1;
+    let file = file.to_str().unwrap();
+    let output = netsim(&["link", file]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let missing = "node \"berlin-1\" does not say where it is: add listen";
+    assert_eq!(said, format!("comity-netsim: {file}:{line}: {missing}\n"));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let output = netsim(&["run", "nowhere.toml"]);
     let said = String::from_utf8_lossy(&output.stderr);

@@ -76,9 +76,3 @@ fn what_is_wrong_is_told_with_its_file_and_line() {
         assert!(error.starts_with(expected), "{text}\n{error}");
     }
 }
-
-#[test]
-fn a_file_that_is_not_there_is_named() {
-    let error = Scenario::load(Path::new("no-such-scenario.toml")).unwrap_err();
-    assert_eq!(error.to_string(), "no-such-scenario.toml cannot be read");
-}
