@@ -12,7 +12,10 @@ pub mod text;
 
 use std::collections::BTreeSet;
 
-use comity_protocol::placement::{Evaluator, Mask, Part, PlacementError};
+use comity_protocol::{
+    block::BlockRange,
+    placement::{Evaluator, Mask, Part, PlacementError},
+};
 use serde::Serialize;
 
 pub use self::{
@@ -28,6 +31,32 @@ use crate::{
     },
     world::{ModelFleet, World, WorldFleetError},
 };
+
+/// What the flows of all models that are asked for say.
+#[derive(Debug, Clone, Default)]
+pub struct Outlooks {
+    /// Of each model that has one.
+    pub told: Vec<Outlook>,
+    /// Models without one, and why.
+    pub untold: Vec<Untold>,
+}
+
+/// Why there is no flow of a model: rates are published for as many blocks as leave room for caches,
+/// and a node of a published placement holds more. What is simulated needs no such rates.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "model {model:?} has no largest flow: node {node:?} holds blocks {held}, of which {fit} fit"
+)]
+pub struct Untold {
+    /// The model.
+    pub model: String,
+    /// The first such node.
+    pub node: String,
+    /// What it holds.
+    pub held: BlockRange,
+    /// Blocks for which its rates are known.
+    pub fit: u32,
+}
 
 /// What the flow of one model says.
 #[derive(Debug, Clone, Serialize)]
@@ -91,15 +120,23 @@ pub fn outlooks(
     world: &World,
     depth: &Depth,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Vec<Outlook>, OutlookError> {
+) -> Result<Outlooks, OutlookError> {
     let mut seen = BTreeSet::new();
-    let mut all = Vec::new();
+    let mut all = Outlooks::default();
     for (workload, asked) in world.workloads.iter().enumerate() {
         if asked.arrival.is_nothing() || !seen.insert(asked.model) {
             continue;
         }
         let fleet = world.fleet(asked.model, asked.home)?;
-        let flow = Evaluator::new().flow(&fleet.fleet, &fleet.placement, &Mask::none())?;
+        let model = world.models[asked.model].name.clone();
+        let flow = match Evaluator::new().flow(&fleet.fleet, &fleet.placement, &Mask::none()) {
+            Err(PlacementError::Full { node, range, fit }) => {
+                let node = world.nodes[fleet.nodes[node]].name.clone();
+                all.untold.push(Untold { model, node, held: range, fit });
+                continue;
+            }
+            flow => flow?,
+        };
         let limit = |load: &comity_protocol::placement::Load| Limit {
             part: part(world, &fleet, load.part),
             tokens_per_s: load.limit,
@@ -109,8 +146,8 @@ pub fn outlooks(
             Some(trials) => offers(world, workload, &fleet, trials, progress)?,
             None => Vec::new(),
         };
-        all.push(Outlook {
-            model: world.models[asked.model].name.clone(),
+        all.told.push(Outlook {
+            model,
             tokens_per_s: flow.rate(),
             bottlenecks: flow.bottlenecks().iter().map(limit).collect(),
             rules: rules(world, asked.model, depth.rules, progress)?,

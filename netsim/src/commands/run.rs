@@ -205,6 +205,8 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
         return Ok(Outcome::Done);
     };
     let world = args.common.world(scenario, Need::Routes)?;
+    // Before the runs: what makes no fleet is refused before it was waited for.
+    let outlooks = outlook(&world, args.html.is_some())?;
     let passes = if args.trace.is_some() { TRACE_MAX } else { 0 };
     let progress = Progress::new("runs");
     let (runs, warm_up) =
@@ -212,7 +214,6 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
     progress.end();
     let summary = summarise(&world, &runs, warm_up);
     let rules = if args.rules { costs(&world, &runs, warm_up) } else { Vec::new() };
-    let outlooks = outlook(&world, args.html.is_some());
     if let Some(path) = &args.html {
         let further = html::Further { outlooks: &outlooks, rules: &rules, sweeps: &[] };
         save(path, &html::page(&summary, &further))?;
@@ -244,9 +245,9 @@ fn costs(world: &World, runs: &[Measured], warm_up_s: f64) -> Vec<RuleCost> {
     costs
 }
 
-/// What the largest flow says; for a report also what takes searches. Nothing, with a note why, if there
-/// is no flow: what was simulated stands without it.
-pub(super) fn outlook(world: &World, searches: bool) -> Vec<Outlook> {
+/// What the largest flow says of every model that has one, with a note on the others; for a report also
+/// what takes searches.
+pub(super) fn outlook(world: &World, searches: bool) -> Result<Vec<Outlook>, CommandError> {
     let settings = Settings { seed: world.seed, evaluations: REPORT_EVALUATIONS };
     let seeds = (0..REPORT_SEARCHES).map(|number| world.seed.wrapping_add(number)).collect();
     let trials = Trials { seeds, evaluations: REPORT_EVALUATIONS };
@@ -258,10 +259,11 @@ pub(super) fn outlook(world: &World, searches: bool) -> Vec<Outlook> {
     let count = world.policies.len() as u64 + REPORT_SEARCHES * (world.offers.len() as u64 + 1);
     let found = outlooks(world, &depth, &mut bar.searches(count * REPORT_EVALUATIONS));
     bar.end();
-    found.unwrap_or_else(|error| {
-        note(&format!("no largest flow, so nothing on rules, losses and offers: {error}"));
-        Vec::new()
-    })
+    let found = found?;
+    for model in &found.untold {
+        note(&format!("nothing on rules, losses and offers: {model}"));
+    }
+    Ok(found.told)
 }
 
 #[cfg(test)]

@@ -297,7 +297,7 @@ fn page(world: &World, keys: &[&str], points: &[Point]) -> Result<String, Comman
     let (runs, warm_up) = replicate(world, 0, u64::MAX, &|_, most| bar.step(most as u64));
     bar.end();
     let summary = summarise(world, &runs, warm_up);
-    let outlooks = outlook(world, true);
+    let outlooks = outlook(world, true)?;
     let mut sweeps = Vec::new();
     for (place, key) in keys.iter().enumerate() {
         let others = |point: &&Point| {

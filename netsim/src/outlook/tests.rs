@@ -22,8 +22,8 @@ fn three() -> World {
 
 fn outlook(depth: &Depth) -> Outlook {
     let mut all = outlooks(&three(), depth, &mut |_| ()).unwrap();
-    assert_eq!(all.len(), 1);
-    all.remove(0)
+    assert_eq!((all.told.len(), all.untold.len()), (1, 0));
+    all.told.remove(0)
 }
 
 #[test]
@@ -79,4 +79,28 @@ fn tables_name_what_they_list() {
     assert!(losses.contains("site ghent") && losses.lines().count() == 13, "{losses}");
     assert!(text::accounts(&it.accounts, it.fairness).contains("east"));
     assert_eq!(text::rules("toy", &[]), "");
+}
+
+/// A model that no flow can be told of takes nothing from the others, and no other error is one.
+#[test]
+fn only_a_model_whose_nodes_hold_more_than_fits_is_left_out() {
+    let more = "[[model]]\nname = \"tiny\"\nblock_count = 2\nhidden_bytes = 8\n[[node]]\nname = \"c\"\n\
+                institution = \"south\"\nsite = \"ghent\"\ndevice = \"box\"\nmodel = \"tiny\"\nblocks = \
+                [0, 2]\n[[workload]]\ninstitution = \"south\"\nmodel = \"tiny\"\narrivals = { poisson = { \
+                per_s = 1 } }\nlengths = { drawn = { prompt = { fixed = 1 }, output = { fixed = 1 } } }\n";
+    let file = ScenarioFile::parse(Path::new("x.toml"), format!("{SMALL}{more}")).unwrap();
+    let mut world = World::resolve(&file, None).unwrap();
+    let told = |world: &World| outlooks(world, &Depth::default(), &mut |_| ());
+    // As published rates may end before what is held.
+    world.nodes[1].rates = Some(vec![1.0; 3]);
+    let found = told(&world).unwrap();
+    let models: Vec<&str> = found.told.iter().map(|it| it.model.as_str()).collect();
+    assert_eq!(models, ["tiny"]);
+    let [untold] = &found.untold[..] else { panic!("{:?}", found.untold) };
+    assert_eq!(
+        untold.to_string(),
+        "model \"toy\" has no largest flow: node \"b\" holds blocks [4, 8), of which 3 fit"
+    );
+    world.nodes[1].rates = Some(vec![-1.0; 4]);
+    assert!(matches!(told(&world), Err(OutlookError::Fleet(_))));
 }

@@ -160,7 +160,7 @@ fn the_page_answers_whoever_decides() {
     let settings = crate::plan::Settings { seed: 1, evaluations: 2_000 };
     let trials = crate::plan::buy::Trials { seeds: vec![1, 2], evaluations: 2_000 };
     let depth = crate::outlook::Depth { rules: Some(settings), offers: Some(trials) };
-    let outlooks = crate::outlook::outlooks(&world, &depth, &mut |_| ()).unwrap();
+    let outlooks = crate::outlook::outlooks(&world, &depth, &mut |_| ()).unwrap().told;
     let page = page(&summary(&text, 60.0), &Further { outlooks: &outlooks, ..Further::default() });
     check(&page);
     for words in [
