@@ -18,6 +18,7 @@ mod outage;
 mod pass;
 mod prefixes;
 mod processors;
+mod prompts;
 mod routing;
 mod session;
 
@@ -31,6 +32,7 @@ use self::{
     outage::Outages,
     prefixes::Prefixes,
     processors::Machine,
+    prompts::Prompts,
     routing::Router,
     session::{Session, Step},
 };
@@ -67,14 +69,12 @@ enum Event {
     Ask(u32),
     /// A session's opening has been around the ring.
     Opened(u32, u32),
-    /// Steps arrive at a node.
-    Steps(u32),
+    /// Steps arrive at a node that waits for them.
+    Wake(u32),
     /// A node is done with what it runs.
     Done(u32),
     /// A node has sent a step.
     Sent(u32),
-    /// The network has something to say.
-    Network,
     /// An outage begins or ends.
     Outage(u32),
     /// Rounds that nothing disturbed are over.
@@ -95,9 +95,13 @@ struct Flight {
 /// A node at work.
 #[derive(Debug, Default)]
 struct Worker {
+    /// What is on its way to it, in order of arrival, and when it wakes for the first of it. Nobody
+    /// wakes while it runs something: what came is there once that has ended.
+    inbox: VecDeque<(Instant, u32)>,
+    wake: Option<(Instant, Ticket)>,
     /// Decode steps that wait, and pieces of prompts.
     decode: Vec<Step>,
-    prompts: VecDeque<Step>,
+    prompts: Prompts,
     /// Rows that wait for home's own part.
     rows: Vec<Step>,
     /// What runs now: steps with the positions of each, and whether it is home's own part.
@@ -116,13 +120,13 @@ struct Worker {
     /// KV cache, in positions times blocks: room, and what is promised.
     room: u64,
     promised: u64,
+    /// Number of the last session that gave some back.
+    given_back: u64,
     /// Sessions it is a stage of, and sessions it is home of.
     sessions: u32,
     asked: u32,
     /// The leap that it is part of.
     leap: Option<u32>,
-    /// Positions each institution had of its prompts, over its share; as far as any had some.
-    had: Vec<u64>,
 }
 
 /// One run.
@@ -135,8 +139,11 @@ struct Run<'a> {
     sources: Vec<Source>,
     /// Requests of each home that wait for room, in order.
     waiting: Vec<VecDeque<u32>>,
-    /// Homes where any wait.
+    /// Homes where any wait; of each, how much had been given back when the first found no room.
     waits: BTreeSet<usize>,
+    full_since: Vec<Option<u64>>,
+    /// How often a session gave back what it had.
+    given_back: u64,
     sessions: Vec<Session>,
     free: Vec<u32>,
     workers: Vec<Worker>,
@@ -149,12 +156,14 @@ struct Run<'a> {
     flights: Vec<Flight>,
     flights_free: Vec<u32>,
     measured: Measured,
-    /// Requests that arrived.
+    /// Events handled, and requests that arrived.
+    events: u64,
     requests: u64,
     /// Whether a session was ever lost: until then every step is current.
     is_lossy: bool,
-    /// The passes of one node; kept for its memory.
+    /// The passes of one node, and steps to the same node; kept for their memory.
     parts: Vec<Pass>,
+    together: Vec<Step>,
     /// Positions of the longest request that each workload's nodes have room for, once it is asked.
     longest: Vec<Option<u64>>,
 }
@@ -165,11 +174,7 @@ pub fn simulate(world: &World, options: Options) -> Measured {
     let mut run = Run::new(world, options);
     run.start();
     let until = seconds(options.until_s);
-    while let Some(at) = run.queue.next_at().filter(|at| *at <= until) {
-        let Some((_, event)) = run.queue.pop() else { break };
-        run.now = at;
-        run.handle(event);
-    }
+    while run.next(until) {}
     run.finish(until)
 }
 
@@ -197,6 +202,8 @@ impl<'a> Run<'a> {
             sources,
             waiting: vec![VecDeque::new(); world.nodes.len()],
             waits: BTreeSet::new(),
+            full_since: vec![None; world.nodes.len()],
+            given_back: 0,
             sessions: Vec::new(),
             free: Vec::new(),
             workers: workers.collect(),
@@ -209,9 +216,11 @@ impl<'a> Run<'a> {
             flights: Vec::new(),
             flights_free: Vec::new(),
             measured: Measured::new(world, &options),
+            events: 0,
             requests: 0,
             is_lossy: false,
             parts: Vec::new(),
+            together: Vec::new(),
             longest: vec![None; world.workloads.len()],
         }
     }
@@ -226,15 +235,38 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Handles what comes next, if anything does until then; the network first.
+    fn next(&mut self, until: Instant) -> bool {
+        let event = self.queue.next_at();
+        let network = self.carriage.next_at();
+        let at = match (event, network) {
+            (Some(event), Some(network)) => event.min(network),
+            (event, network) => match event.or(network) {
+                Some(at) => at,
+                None => return false,
+            },
+        };
+        if at > until {
+            return false;
+        }
+        self.now = at;
+        self.events += 1;
+        if network == Some(at) {
+            self.network();
+        } else if let Some((_, event)) = self.queue.pop() {
+            self.handle(event);
+        }
+        true
+    }
+
     fn handle(&mut self, event: Event) {
         match event {
             Event::Arrive(workload) => self.arrive(workload as usize),
             Event::Ask(session) => self.ask(session),
             Event::Opened(session, epoch) => self.opened(session, epoch),
-            Event::Steps(flight) => self.land(flight),
+            Event::Wake(node) => self.woken(node as usize),
             Event::Done(node) => self.done(node as usize),
             Event::Sent(node) => self.sent(node as usize),
-            Event::Network => self.network(),
             Event::Outage(index) => self.outage(index as usize),
             Event::Leapt(leap) => self.land_leap(leap),
             Event::Lost(session, epoch) => self.lost(session, epoch),
@@ -272,7 +304,7 @@ impl<'a> Run<'a> {
                 self.measured.busy(index, since, until);
             }
         }
-        self.measured.end(&self.sessions, self.queue.scheduled(), self.requests);
+        self.measured.end(&self.sessions, self.events, self.requests);
         self.carriage.traffic(&mut self.measured);
         self.measured
     }

@@ -93,12 +93,6 @@ impl<E> Queue<E> {
         self.next_at()?;
         self.order.pop().map(|next| (next.at, next.event))
     }
-
-    /// Events ever scheduled.
-    #[must_use]
-    pub const fn scheduled(&self) -> u64 {
-        self.scheduled
-    }
 }
 
 #[cfg(test)]

@@ -125,7 +125,10 @@ impl Run<'_> {
         );
         let route = match route {
             Ok(route) => route,
-            Err(NoRoute::Full) if self.fits(id) => return false,
+            Err(NoRoute::Full) if self.fits(id) => {
+                self.full_since[home] = Some(self.given_back);
+                return false;
+            }
             Err(NoRoute::Full | NoRoute::Never) => {
                 self.end(id, Ending::Refused);
                 return false;
@@ -194,6 +197,7 @@ impl Run<'_> {
                 context: 0,
                 node: 0,
                 blocks: 0,
+                institution: self.sessions[id as usize].institution,
                 stage: 0,
                 prompt: true,
                 returns: left == 0,
@@ -234,11 +238,13 @@ impl Run<'_> {
         let positions = session.positions();
         let home = &mut self.workers[session.home as usize];
         home.asked = home.asked.saturating_sub(1);
+        self.given_back += 1;
         for (node, blocks) in Rc::clone(&session.route).iter() {
             let worker = &mut self.workers[*node as usize];
             let held = positions * u64::from(blocks.len());
             worker.promised = worker.promised.saturating_sub(held);
             worker.sessions = worker.sessions.saturating_sub(1);
+            worker.given_back = self.given_back;
         }
     }
 
@@ -255,6 +261,9 @@ impl Run<'_> {
         let mut from = 0;
         while let Some(&home) = self.waits.range(from..).next() {
             from = home + 1;
+            if self.is_full_still(home) {
+                continue;
+            }
             while let Some(&id) = self.waiting[home].front() {
                 if !self.open(id) && self.sessions[id as usize].state == State::Waiting {
                     break;
@@ -262,9 +271,23 @@ impl Run<'_> {
                 self.waiting[home].pop_front();
             }
             if self.waiting[home].is_empty() {
+                self.full_since[home] = None;
                 self.waits.remove(&home);
             }
         }
+    }
+
+    /// Whether the first that waits at a home found no room, and no node that it may use has given
+    /// back any since.
+    fn is_full_still(&mut self, home: usize) -> bool {
+        let (Some(since), Some(first)) = (self.full_since[home], self.waiting[home].front()) else {
+            return false;
+        };
+        let workload = self.sessions[*first as usize].workload as usize;
+        let near = self.router.near_only(self.world, workload);
+        near.is_some_and(|near| {
+            near.iter().all(|node| self.workers[*node as usize].given_back <= since)
+        })
     }
 
     /// A request is over, one way or another; the next one of the same people may follow.

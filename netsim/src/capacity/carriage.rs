@@ -1,9 +1,8 @@
 //! Steps between nodes: grouped by where they go, over the fabric. Not the fabric itself.
 
-use super::{Event, Flight, Measured, Run, processors::Of, session::Step};
+use super::{Flight, Measured, Run, processors::Of, session::Step};
 use crate::{
     clock::Instant,
-    event::Ticket,
     fabric::{ConnectionId, Delivered, Fabric, Link, LinkId, Quic, Sent},
     link::MILLION,
     world::{Line, World},
@@ -21,7 +20,6 @@ pub(super) struct Carriage {
     /// Of each node, the ways out of it that were taken.
     ways: Vec<Vec<Way>>,
     quic: Quic,
-    wake: Option<(Instant, Ticket)>,
     delivered: Vec<Delivered>,
     lines: usize,
 }
@@ -49,7 +47,6 @@ impl Carriage {
             fabric: Fabric::new(&links, seed),
             ways: vec![Vec::new(); world.nodes.len()],
             quic,
-            wake: None,
             delivered: Vec::new(),
         }
     }
@@ -105,6 +102,11 @@ impl Carriage {
         &mut self.fabric
     }
 
+    /// When the network has something to say next.
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        self.fabric.next_at()
+    }
+
     /// Says what crossed each line.
     pub(super) fn traffic(&self, measured: &mut Measured) {
         for line in 0..self.lines {
@@ -138,9 +140,11 @@ impl Run<'_> {
                 self.send(from, to as usize, steps);
                 break;
             }
-            let (mut together, rest) = steps.drain(..).partition(|step| step.node == to);
-            *steps = rest;
+            let mut together = std::mem::take(&mut self.together);
+            together.clear();
+            together.extend(steps.extract_if(.., |step| step.node == to));
             self.send(from, to as usize, &mut together);
+            self.together = together;
         }
         steps.clear();
     }
@@ -177,6 +181,7 @@ impl Run<'_> {
     fn carry(&mut self, from: usize, to: usize, steps: &mut Vec<Step>) {
         if from == to {
             self.receive(to, steps);
+            self.run_next(to);
             return;
         }
         let (mut prompt, mut rows) = (false, 0);
@@ -196,12 +201,9 @@ impl Run<'_> {
             Sent::Arrives(at) => {
                 self.disturb_lines(connection, Some(bytes));
                 let at = Instant(at.0.saturating_add(self.world.network.software.0));
-                self.queue.push(at, Event::Steps(flight));
+                self.deliver(at, flight);
             }
-            Sent::Flows => {
-                self.disturb_lines(connection, None);
-                self.wake();
-            }
+            Sent::Flows => self.disturb_lines(connection, None),
             Sent::Lost => self.lose(flight),
         }
     }
@@ -234,28 +236,15 @@ impl Run<'_> {
         self.recycle(flight, steps);
     }
 
-    /// Makes sure that the fabric is heard when it has something to say.
-    pub(super) fn wake(&mut self) {
-        let Some(at) = self.carriage.fabric.next_at() else { return };
-        match self.carriage.wake {
-            Some((planned, _)) if planned <= at => return,
-            Some((_, ticket)) => self.queue.cancel(ticket),
-            None => {}
-        }
-        let ticket = self.queue.push(at.max(self.now), Event::Network);
-        self.carriage.wake = Some((at, ticket));
-    }
-
+    /// What has arrived over the network is at its nodes.
     pub(super) fn network(&mut self) {
-        self.carriage.wake = None;
         let mut delivered = std::mem::take(&mut self.carriage.delivered);
         self.carriage.fabric.advance(self.now, &mut delivered);
         for message in delivered.drain(..) {
             let flight = u32::try_from(message.tag).unwrap_or(u32::MAX);
             let at = Instant(message.at.0.saturating_add(self.world.network.software.0));
-            self.queue.push(at.max(self.now), Event::Steps(flight));
+            self.deliver(at.max(self.now), flight);
         }
         self.carriage.delivered = delivered;
-        self.wake();
     }
 }

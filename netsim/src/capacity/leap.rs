@@ -11,10 +11,7 @@
 //! where its own are larger there is none, nor where software takes time on every hop. Where nobody else uses such a line both are the same to the
 //! nanosecond. `exact` of a scenario's `[run]` turns leaps off.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::{collections::BTreeSet, rc::Rc};
 
 use super::{
     Event, Run,
@@ -33,8 +30,9 @@ const HELD_UP: u64 = 500;
 pub(super) struct Leaps {
     all: Vec<Option<Leap>>,
     free: Vec<u32>,
-    /// Leaps over each line that is nobody's interface.
-    over: BTreeMap<u32, Vec<u32>>,
+    /// Leaps over each line that is nobody's interface, and how many there are in all.
+    over: Vec<Vec<u32>>,
+    over_count: usize,
 }
 
 /// Rounds that are under way.
@@ -82,6 +80,28 @@ enum Place {
     Over,
 }
 
+impl Leaps {
+    /// Lays a leap over lines.
+    fn lay(&mut self, place: u32, lines: &[u32]) {
+        for line in lines {
+            let line = *line as usize;
+            if self.over.len() <= line {
+                self.over.resize_with(line + 1, Vec::new);
+            }
+            self.over[line].push(place);
+        }
+        self.over_count += lines.len();
+    }
+
+    /// Takes a leap off its lines.
+    fn lift(&mut self, place: u32, lines: &[u32]) {
+        for line in lines {
+            self.over[*line as usize].retain(|other| *other != place);
+        }
+        self.over_count -= lines.len();
+    }
+}
+
 impl Leap {
     fn nodes(&self) -> impl Iterator<Item = usize> + '_ {
         self.route.iter().map(|hop| hop.0 as usize).chain([self.home])
@@ -109,9 +129,8 @@ impl Run<'_> {
         for node in leap.nodes() {
             self.workers[node].leap = Some(place);
         }
-        for line in self.shared_lines(&leap) {
-            self.leaps.over.entry(line).or_default().push(place);
-        }
+        let lines = self.shared_lines(&leap);
+        self.leaps.lay(place, &lines);
         self.leaps.all[place as usize] = Some(leap);
     }
 
@@ -125,14 +144,18 @@ impl Run<'_> {
     /// Ends the leaps over the lines of a connection that a message of so many bytes would hold up, or
     /// a flow.
     pub(super) fn disturb_lines(&mut self, connection: ConnectionId, bytes: Option<u64>) {
-        if self.leaps.over.is_empty() {
+        if self.leaps.over_count == 0 {
             return;
         }
         let mut disturbed = BTreeSet::new();
         let fabric = self.carriage.fabric();
         for line in fabric.path(connection) {
+            let Some(over @ [_, ..]) = self.leaps.over.get(line.0 as usize).map(Vec::as_slice)
+            else {
+                continue;
+            };
             let busy_ns = bytes.map_or(u64::MAX, |bytes| fabric.busy_ns(*line, bytes));
-            for place in self.leaps.over.get(&line.0).into_iter().flatten() {
+            for place in over {
                 let leap = self.leaps.all[*place as usize].as_ref();
                 if leap.is_some_and(|leap| busy_ns >= leap.round_ns / HELD_UP) {
                     disturbed.insert(*place);
@@ -156,14 +179,8 @@ impl Run<'_> {
         for node in leap.nodes() {
             self.workers[node].leap = None;
         }
-        for line in self.shared_lines(&leap) {
-            if let Some(over) = self.leaps.over.get_mut(&line) {
-                over.retain(|other| *other != place);
-                if over.is_empty() {
-                    self.leaps.over.remove(&line);
-                }
-            }
-        }
+        let lines = self.shared_lines(&leap);
+        self.leaps.lift(place, &lines);
         let walked = self.walk(&leap, self.now, true);
         self.book(&leap, walked);
         let stage = match walked.place {
@@ -184,7 +201,7 @@ impl Run<'_> {
             Place::Between(_, at) => {
                 let to = leap.steps[0].node as usize;
                 let flight = self.flight(to, &mut leap.steps);
-                self.queue.push(at, Event::Steps(flight));
+                self.deliver(at, flight);
             }
             Place::Running(stage, since, end) => {
                 let node = leap.steps[0].node as usize;
@@ -337,8 +354,7 @@ impl Run<'_> {
     fn book_given(&mut self, node: usize, blocks: u32, leap: &Leap) {
         let giver = self.world.nodes[node].institution;
         for step in &leap.steps {
-            let taker = self.sessions[step.session as usize].institution as usize;
-            self.measured.given(giver, taker, 1, blocks);
+            self.measured.given(giver, step.institution as usize, 1, blocks);
         }
     }
 

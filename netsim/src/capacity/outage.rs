@@ -68,6 +68,7 @@ impl Run<'_> {
             }
         }
         self.router.forget();
+        self.full_since.fill(None);
         let next = match (outage.between_s, begins) {
             (Some((_, mend)), true) => Some(self.drawn(index) * mend),
             (Some((between, _)), false) => Some(self.drawn(index) * between),
@@ -100,7 +101,7 @@ impl Run<'_> {
             _ => {
                 worker.down += 1;
                 worker.decode.clear();
-                worker.prompts.clear();
+                worker.prompts.retain(|_| false);
                 worker.rows.clear();
                 worker.outbox.clear();
                 self.stop(node);
@@ -121,6 +122,7 @@ impl Run<'_> {
         if std::mem::take(&mut worker.busy) {
             worker.running.clear();
             self.measured.busy(node, worker.since, self.now);
+            self.expect_steps(node);
         }
     }
 
@@ -187,6 +189,5 @@ impl Run<'_> {
             }
             (Effect::Slow(_), _) => {}
         }
-        self.wake();
     }
 }

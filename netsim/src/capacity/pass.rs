@@ -1,37 +1,77 @@
 //! What a node runs next, and what becomes of it. Not how steps travel.
 
-use comity_protocol::limits::SHARE_MAX;
-
-use super::{Run, processors::Of, session::Step};
-use crate::device::Pass;
+use super::{Event, Run, processors::Of, session::Step};
+use crate::{clock::Instant, device::Pass};
 
 impl Run<'_> {
-    /// Steps arrive at a node.
-    pub(super) fn land(&mut self, flight: u32) {
-        let landed = std::mem::take(&mut self.flights[flight as usize]);
-        let node = landed.to as usize;
-        self.receive(node, &landed.steps);
-        self.recycle(flight, landed.steps);
+    /// Steps will be at a node at this time.
+    pub(super) fn deliver(&mut self, at: Instant, flight: u32) {
+        let node = self.flights[flight as usize].to as usize;
+        let worker = &mut self.workers[node];
+        let earlier = worker.inbox.iter().rposition(|(other, _)| *other <= at);
+        worker.inbox.insert(earlier.map_or(0, |place| place + 1), (at, flight));
+        if !worker.busy {
+            self.expect_steps(node);
+        }
     }
 
+    /// Makes sure that a node wakes when the first steps on their way arrive.
+    pub(super) fn expect_steps(&mut self, node: usize) {
+        let worker = &mut self.workers[node];
+        let Some((first, _)) = worker.inbox.front() else { return };
+        match worker.wake {
+            Some((planned, _)) if planned <= *first => return,
+            Some((_, ticket)) => self.queue.cancel(ticket),
+            None => {}
+        }
+        let event = Event::Wake(u32::try_from(node).unwrap_or(u32::MAX));
+        worker.wake = Some((*first, self.queue.push(*first, event)));
+    }
+
+    /// Steps have arrived at a node.
+    pub(super) fn woken(&mut self, node: usize) {
+        self.workers[node].wake = None;
+        if !self.workers[node].busy {
+            self.go_on(node);
+        }
+    }
+
+    /// Takes in what has arrived at an idle node, and starts what waits.
+    pub(super) fn go_on(&mut self, node: usize) {
+        while let Some((_, flight)) =
+            self.workers[node].inbox.pop_front_if(|(at, _)| *at <= self.now)
+        {
+            let steps = std::mem::take(&mut self.flights[flight as usize].steps);
+            self.receive(node, &steps);
+            self.recycle(flight, steps);
+        }
+        self.run_next(node);
+        if !self.workers[node].busy {
+            self.expect_steps(node);
+        }
+    }
+
+    /// Takes in steps at a node.
     pub(super) fn receive(&mut self, node: usize, steps: &[Step]) {
-        if self.workers[node].down > 0 {
+        let worker = &mut self.workers[node];
+        if worker.down > 0 {
             return;
         }
         for step in steps {
-            if self.is_lossy && !self.is_current(step) {
-                continue;
+            if self.is_lossy {
+                let session = &self.sessions[step.session as usize];
+                if session.epoch != step.epoch || !session.is_running() {
+                    continue;
+                }
             }
-            let worker = &mut self.workers[node];
             if step.is_home() {
                 worker.rows.push(*step);
             } else if step.prompt {
-                worker.prompts.push_back(*step);
+                worker.prompts.push(*step);
             } else {
                 worker.decode.push(*step);
             }
         }
-        self.run_next(node);
     }
 
     /// Starts what waits, if the node is idle.
@@ -102,28 +142,15 @@ impl Run<'_> {
             false => running.extend(worker.decode.drain(..decode)),
         }
         let decode = u32::try_from(decode).unwrap_or(u32::MAX);
-        let mut left = most - decode;
-        let mut prompts = 0;
+        let (mut left, mut prompts) = (most - decode, 0);
+        let share = |institution: u32| self.world.institutions[institution as usize].share;
         while left > 0
             && prompts < device.prompts_max.unwrap_or(u32::MAX)
-            && let Some(place) = self.next_prompt(node)
+            && let Some(step) = worker.prompts.take(left, share)
         {
-            let worker = &mut self.workers[node];
-            let Some(step) = worker.prompts.get_mut(place) else { break };
-            step.piece = step.left.min(left);
             left -= step.piece;
             prompts += 1;
-            let step = *step;
-            // It waits in the pass; what is left of it comes back.
-            worker.prompts.remove(place);
             running.push(step);
-            let institution = self.sessions[step.session as usize].institution as usize;
-            if worker.had.len() <= institution {
-                worker.had.resize(institution + 1, 0);
-            }
-            let share = self.world.institutions[institution].share;
-            worker.had[institution] +=
-                u64::from(step.piece) * u64::from(SHARE_MAX) / u64::from(share);
         }
     }
 
@@ -137,21 +164,6 @@ impl Run<'_> {
         prompts.retain(|step| self.is_current(step));
         self.workers[node].decode = decode;
         self.workers[node].prompts = prompts;
-    }
-
-    /// The prompt whose institution had least; of its prompts one that has begun, then the first.
-    fn next_prompt(&self, node: usize) -> Option<usize> {
-        let worker = &self.workers[node];
-        if worker.prompts.len() <= 1 || self.world.institutions.len() == 1 {
-            return (!worker.prompts.is_empty()).then_some(0);
-        }
-        let of = |step: &Step| {
-            let institution = self.sessions[step.session as usize].institution as usize;
-            worker.had.get(institution).copied().unwrap_or(0)
-        };
-        let all = worker.prompts.iter().enumerate();
-        all.min_by_key(|(place, step)| (of(step), step.left == step.positions, *place))
-            .map(|(place, _)| place)
     }
 
     fn pass_ns(&mut self, node: usize, running: &[Step]) -> u64 {
@@ -209,19 +221,18 @@ impl Run<'_> {
         if self.workers[node].running.capacity() == 0 {
             self.workers[node].running = running;
         }
-        self.run_next(node);
+        self.go_on(node);
     }
 
     /// Steps that are complete at this stage go on; pieces of prompts wait for the rest.
     fn passed(&mut self, node: usize, running: &mut Vec<Step>) {
         let giver = self.world.nodes[node].institution;
-        let mut unfinished = 0;
         running.retain_mut(|step| {
             let session = &self.sessions[step.session as usize];
             if self.is_lossy && (session.epoch != step.epoch || !session.is_running()) {
                 return false;
             }
-            let taker = session.institution as usize;
+            let taker = step.institution as usize;
             self.measured.given(giver, taker, step.piece, u32::from(step.blocks));
             step.left -= step.piece;
             if step.left == 0 {
@@ -229,8 +240,8 @@ impl Run<'_> {
                 step.stage += 1;
                 return session.place(step);
             }
-            self.workers[node].prompts.insert(unfinished, *step);
-            unfinished += 1;
+            // Only the last of a pass is cut.
+            self.workers[node].prompts.put_back(*step);
             false
         });
     }

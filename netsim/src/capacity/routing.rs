@@ -255,6 +255,11 @@ impl Router {
         near
     }
 
+    /// The only nodes that may give a workload room, if those decide alone whether there is any.
+    pub(super) fn near_only(&mut self, world: &World, workload: usize) -> Option<Rc<[u32]>> {
+        matches!(self.kind, RouterKind::Mesh).then(|| self.near(world, workload))
+    }
+
     pub(super) fn forget(&mut self) {
         self.chosen.clear();
     }

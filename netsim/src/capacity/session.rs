@@ -26,6 +26,8 @@ pub(super) struct Step {
     /// The node that runs it or will, and blocks of it there; none at home.
     pub(super) node: u32,
     pub(super) blocks: u16,
+    /// Whose client asked.
+    pub(super) institution: u32,
     /// Stage from 0; the number of stages stands for home.
     pub(super) stage: u16,
     /// Whether it is of a prompt, and whether a row of it returns to home.

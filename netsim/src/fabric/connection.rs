@@ -38,6 +38,8 @@ pub(super) struct Connection {
     /// Bytes of datagrams that flow control lets be under way.
     pub flow_window: f64,
     pub active: Option<Box<Active>>,
+    /// The computation of shares that listed it last.
+    pub listed: u64,
     /// When the last message arrives.
     arrived: Instant,
     recent: Recent,
@@ -143,6 +145,7 @@ impl Connection {
             paths,
             ways: Ways::default(),
             active: None,
+            listed: 0,
             arrived: Instant(0),
             recent: Recent::default(),
             paced: (f64::NAN, Pace::of(1.0, 1.0)),

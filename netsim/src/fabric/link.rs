@@ -45,6 +45,8 @@ pub(super) struct State {
     pub is_cut: bool,
     /// Connections with a flow over it.
     pub flows: Vec<u32>,
+    /// The computation of shares that listed it last, and its place there.
+    pub listed: (u64, usize),
     /// Sum of their rates, bytes of datagrams a second.
     pub load: f64,
     /// Bytes of flows that wait before it.
@@ -66,6 +68,7 @@ impl State {
             random,
             is_cut: false,
             flows: Vec::new(),
+            listed: (0, 0),
             load: 0.0,
             queued: 0.0,
             capacity: 0.0,

@@ -2,8 +2,6 @@
 //!
 //! Only flows that a change can reach are looked at: those that share a link with it, and so on.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{
     ConnectionId, Fabric,
     connection::{Active, Connection},
@@ -20,8 +18,8 @@ const LEFT: f64 = 0.1;
 /// Lists kept from one computation to the next.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    /// Links by id, and their place in `capacity`.
-    places: BTreeMap<u32, usize>,
+    /// Number of the computation: what bears it was listed.
+    number: u64,
     links: Vec<u32>,
     flows: Vec<u32>,
     capacity: Vec<f64>,
@@ -146,33 +144,39 @@ impl Fabric {
     }
 
     /// Lists the flows that reach `id` over common links, and those links.
-    fn collect(&self, id: ConnectionId, scratch: &mut Scratch) {
-        let Scratch { places, links, flows, capacity, paths, claims, .. } = scratch;
-        places.clear();
+    fn collect(&mut self, id: ConnectionId, scratch: &mut Scratch) {
+        scratch.number += 1;
+        let Scratch { number, links, flows, capacity, paths, claims, .. } = scratch;
         links.clear();
         flows.clear();
         capacity.clear();
         paths.clear();
         claims.clear();
-        let mut seen = BTreeSet::from([id.0]);
+        self.connections[id.0 as usize].listed = *number;
         flows.push(id.0);
         let mut next = 0;
         while let Some(flow) = flows.get(next).copied() {
             next += 1;
-            let connection = &self.connections[flow as usize];
             let first = paths.len();
-            for LinkId(link) in &connection.paths[0] {
-                let state = &self.links[*link as usize];
-                let place = *places.entry(*link).or_insert_with(|| {
-                    links.push(*link);
+            for place in 0..self.connections[flow as usize].paths[0].len() {
+                let LinkId(link) = self.connections[flow as usize].paths[0][place];
+                let state = &mut self.links[link as usize];
+                if state.listed.0 != *number {
+                    state.listed = (*number, links.len());
+                    links.push(link);
                     capacity.push(state.capacity());
-                    flows.extend(state.flows.iter().filter(|other| seen.insert(**other)));
-                    links.len() - 1
-                });
-                paths.push(place);
+                    for other in &state.flows {
+                        let listed = &mut self.connections[*other as usize].listed;
+                        if *listed != *number {
+                            *listed = *number;
+                            flows.push(*other);
+                        }
+                    }
+                }
+                paths.push(state.listed.1);
             }
-            let Connection { window, quic, .. } = connection;
-            let (most, weight) = connection.active.as_ref().map_or((0.0, 1.0), |active| {
+            let Connection { window, quic, active, .. } = &self.connections[flow as usize];
+            let (most, weight) = active.as_ref().map_or((0.0, 1.0), |active| {
                 (active.flow.demand(window, quic), active.flow.weight(window, quic))
             });
             claims.push(Claim { most, weight, path: (first, paths.len()) });
