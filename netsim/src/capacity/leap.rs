@@ -7,9 +7,10 @@
 //! put where they are by then, and go on event by event.
 //!
 //! Differs from going event by event only in what crossing messages would have held up on a line
-//! between sites: less than a five-hundredth of a round each time, for larger ones end the leap, and
-//! where its own are larger there is none, nor where software takes time on every hop. Where nobody else uses such a line both are the same to the
-//! nanosecond. `exact` of a scenario's `[run]` turns leaps off.
+//! between sites: less than a fiftieth of a round each time, and one in fifty rounds at most, for
+//! larger ones end the leap, and where its own are larger there is none, nor where software takes time
+//! on every hop. Where nobody else uses such a line both are the same to the nanosecond. `exact` of a
+//! scenario's `[run]` turns leaps off.
 
 use std::{collections::BTreeSet, rc::Rc};
 
@@ -22,8 +23,9 @@ use crate::{clock::Instant, device::Pass, event::Ticket, fabric::ConnectionId};
 
 /// Rounds that are worth a leap.
 const ROUNDS_MIN: u32 = 3;
-/// Share of a round that one message may keep a line busy which others use too.
-const HELD_UP: u64 = 500;
+/// Share of a round that one message may keep a line busy which others use too: one part in so many.
+/// It is met as seldom, and then half of it is waited for, so a round is a 5,000th longer at most.
+const HELD_UP: u64 = 50;
 
 /// All leaps of a run.
 #[derive(Debug, Default)]

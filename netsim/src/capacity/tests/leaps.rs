@@ -159,3 +159,36 @@ fn a_session_alone_takes_what_it_takes_event_by_event() {
     assert_eq!(exact.given, fast.given);
     assert!(fast.events * 5 < exact.events, "{} for {}", fast.events, exact.events);
 }
+
+/// Some people with long answers whose every token looks back at much, in both ways.
+fn long_answers(users: u32, tail: &str) -> [Measured; 2] {
+    let closed = format!("closed = {{ users = {users}, think_s = 4.0 }}");
+    let text = SMALL
+        .replace("poisson = { per_s = 2.0 }", &closed)
+        .replace("output = { fixed = 16 }", "output = { fixed = 200 }")
+        .replace("prompt_us = 30", "prompt_us = 30\ncontext_ns = 3000");
+    both(world(&(text + tail)), 3, 120.0)
+}
+
+#[test]
+fn steps_of_a_leap_that_ends_early_have_the_context_they_came_to() {
+    // The second person's prompts end the first one's leaps.
+    let [exact, fast] = long_answers(2, "");
+    assert_eq!(exact.samples.len(), fast.samples.len());
+    for (one, other) in exact.samples.iter().zip(&fast.samples) {
+        assert!((other.token_s / one.token_s - 1.0).abs() < 1e-4, "{other:?} for {one:?}");
+    }
+    assert!(fast.events * 2 < exact.events, "{} for {}", fast.events, exact.events);
+}
+
+#[test]
+fn what_slows_down_in_the_middle_of_a_leap_takes_longer_from_then_on() {
+    // So many that some surely meet a leap, which lasts for most of an answer.
+    let fault = |place: u32| {
+        let at_s = 10.0 + 9.7 * f64::from(place);
+        format!("[[fault]]\nnode = \"a\"\nkind = {{ slow = 3.0 }}\nat_s = {at_s}\nfor_s = 1.3\n")
+    };
+    let [exact, fast] = long_answers(1, &(0..11).map(fault).collect::<String>());
+    assert_eq!(exact.samples, fast.samples);
+    assert!(fast.events * 5 < exact.events, "{} for {}", fast.events, exact.events);
+}
