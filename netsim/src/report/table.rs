@@ -183,8 +183,7 @@ pub fn rule_costs(rows: &[RuleCost]) -> String {
     }
     format!(
         "\nwhat rules cost, simulated\n{}(differences: with it less without, of tokens/s of all and \
-         of the mean first token\nof the workloads under the rule; runs in pairs of the same \
-         seed)\n",
+         of the mean first\ntoken of the workloads under the rule; runs in pairs of the same seed)\n",
         aligned(&lines, 1)
     )
 }

@@ -54,6 +54,23 @@ fn the_text_of_a_large_run_fits_a_terminal() {
 }
 
 #[test]
+fn what_rules_cost_fits_a_terminal() {
+    let row = RuleCost {
+        policy: "records-abroad".to_owned(),
+        tokens_per_s: estimate(3_506.7),
+        tokens_per_s_without: estimate(3_484.7),
+        tokens_per_s_less: estimate(22.0),
+        first_token_s: estimate(1.7),
+        first_token_s_without: estimate(1.5),
+        first_token_s_less: estimate(0.273),
+        refused: estimate(0.0),
+    };
+    for line in rule_costs(&[row]).lines() {
+        assert!(line.chars().count() <= TERMINAL, "{}: {line}", line.chars().count());
+    }
+}
+
+#[test]
 fn what_happened_to_one_institution_has_its_column() {
     let mut summary = large();
     summary.institutions[1].turned_away = estimate(3.0);
