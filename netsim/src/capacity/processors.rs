@@ -1,9 +1,5 @@
-//! Machines whose processors several nodes share. Not what the nodes run.
-//!
-//! Threads stand on processors as a kernel puts them: each on the one with fewest, those that share
-//! one in turn, and on others as soon as something ends. So where three threads share two processors,
-//! one runs as if alone and two take twice as long, and not all half as long again: what travels in
-//! turns gets on better.
+//! Machines whose processors several nodes share: all slow down together when there are too few. Not
+//! what the nodes run.
 
 use super::{Event, Run};
 use crate::clock::Instant;
@@ -18,8 +14,7 @@ pub(super) enum Of {
 /// One machine.
 #[derive(Debug)]
 pub(super) struct Machine {
-    processors: u32,
-    /// In order of their beginnings.
+    processors: f64,
     jobs: Vec<Job>,
     /// When the jobs' rests were true.
     at: Instant,
@@ -31,35 +26,25 @@ struct Job {
     of: Of,
     /// Nanoseconds it would still take alone.
     rest: f64,
-    threads: u32,
-    /// How much of its own speed it has.
-    speed: f64,
+    threads: f64,
 }
 
 impl Machine {
     pub(super) fn new(processors: u32) -> Self {
-        Self { processors: processors.max(1), jobs: Vec::new(), at: Instant(0) }
+        Self { processors: f64::from(processors.max(1)), jobs: Vec::new(), at: Instant(0) }
+    }
+
+    /// How much of its own speed every job has now.
+    fn speed(&self) -> f64 {
+        let wanted: f64 = self.jobs.iter().map(|job| job.threads).sum();
+        if wanted > self.processors { self.processors / wanted } else { 1.0 }
     }
 
     /// Brings the rests up to `now`.
     fn advance(&mut self, now: Instant) {
-        let passed = (now.0 - self.at.0) as f64;
-        self.jobs.iter_mut().for_each(|job| job.rest = (job.rest - passed * job.speed).max(0.0));
+        let passed = (now.0 - self.at.0) as f64 * self.speed();
+        self.jobs.iter_mut().for_each(|job| job.rest = (job.rest - passed).max(0.0));
         self.at = now;
-    }
-
-    /// Deals all threads out to the processors; a job is as fast as the slowest of its threads.
-    fn deal(&mut self) {
-        let threads: u32 = self.jobs.iter().map(|job| job.threads).sum();
-        let (each, more) = (threads / self.processors, threads % self.processors);
-        let mut dealt = 0;
-        for job in &mut self.jobs {
-            let first = dealt % self.processors;
-            dealt += job.threads;
-            // The first processors have one more.
-            let meets_more = first < more || first + job.threads > self.processors && more > 0;
-            job.speed = 1.0 / f64::from((each + u32::from(meets_more)).max(1));
-        }
     }
 }
 
@@ -72,10 +57,10 @@ impl Run<'_> {
             self.expect(of, at);
             return;
         };
-        let threads = if matches!(of, Of::Pass(_)) { threads.max(1) } else { 1 };
+        let threads = if matches!(of, Of::Pass(_)) { f64::from(threads) } else { 1.0 };
         let shared = &mut self.machines[machine];
         shared.advance(self.now);
-        shared.jobs.push(Job { of, rest: ns as f64, threads, speed: 1.0 });
+        shared.jobs.push(Job { of, rest: ns as f64, threads });
         self.reschedule(machine);
     }
 
@@ -90,9 +75,9 @@ impl Run<'_> {
 
     /// Everything on a machine ends at another time once something begins or ends.
     fn reschedule(&mut self, machine: usize) {
-        self.machines[machine].deal();
+        let speed = self.machines[machine].speed();
         for index in 0..self.machines[machine].jobs.len() {
-            let Job { of, rest, speed, .. } = self.machines[machine].jobs[index];
+            let Job { of, rest, .. } = self.machines[machine].jobs[index];
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
@@ -116,6 +101,3 @@ impl Run<'_> {
         *ticket = Some(self.queue.push(at, event));
     }
 }
-
-#[cfg(test)]
-mod tests;
