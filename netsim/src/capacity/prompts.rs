@@ -72,3 +72,6 @@ impl Prompts {
         &mut self.lines[place]
     }
 }
+
+#[cfg(test)]
+mod tests;
