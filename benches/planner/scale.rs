@@ -40,6 +40,9 @@ const LENGTHS: &str = "lengths = { drawn = { \
 enum Shape {
     /// Forty institutions with a node each; ten rings, each of a model of its own, go over four sites.
     Forty,
+    /// The same with machines and lines several times as fast, on which steps of many sessions run
+    /// together.
+    Fast,
     /// So many institutions with 248 nodes each, whose rings stay within a site.
     Wide(u32),
     /// Two institutions, each with a model of its own over two nodes.
@@ -69,6 +72,8 @@ pub(crate) fn report() {
     heading("40 institutions with a node each, 1.5 requests/s each");
     let by_requests: Vec<Took> =
         sizes.iter().map(|size| run(Shape::Forty, f64::from(*size), 1.5)).collect();
+    heading("40 institutions with a fast node each, 12 requests/s each");
+    sizes.iter().for_each(|size| drop(run(Shape::Fast, f64::from(*size), 12.0)));
     heading("40 institutions with a node each, 0.05 requests/s each: seldom two in a ring");
     run(Shape::Forty, 10_000.0, 0.05);
     heading("248 nodes an institution, rings within it");
@@ -162,16 +167,21 @@ fn options(world: &World) -> Options {
 /// A world in which `requests` come in all, `per_s` to each institution.
 fn world(shape: Shape, requests: f64, per_s: f64) -> World {
     let (institutions, models, stages, count) = match shape {
-        Shape::Forty => (40, 10, 4, 1),
+        Shape::Forty | Shape::Fast => (40, 10, 4, 1),
         Shape::Wide(institutions) => (institutions, 1, 4, 62),
         Shape::Pair => (2, 2, 2, 1),
     };
     let seconds = requests / f64::from(institutions) / per_s;
+    let (mbit, block_us, decode_us, prompt_us, kv_positions) = match shape {
+        Shape::Fast => (10_000, 60, 3.0, 1.5, 4_000_000),
+        Shape::Forty | Shape::Wide(_) | Shape::Pair => (1_000, 300, 4.0, 12.0, 400_000),
+    };
     let mut text = format!(
         "name = \"scale\"\n[run]\nwarm_up_s = 0\nduration_s = {seconds:.3}\nruns = 1\n[network]\n\
-         coordinates_mbit = 1000\nlocal_round_trip_ms = 0.2\n[[device]]\nname = \"d\"\n\
-         [device.time.measured]\npass_us = 200\nblock_us = 300\ndecode_us = 4\nprompt_us = 12\n\
-         context_ns = 5\nkv_positions = 400000\nblocks_max = 40\n"
+         coordinates_mbit = {mbit}\nlocal_round_trip_ms = 0.2\n[[device]]\nname = \"d\"\n\
+         [device.time.measured]\npass_us = 200\nblock_us = {block_us}\ndecode_us = {decode_us}\n\
+         prompt_us = {prompt_us}\ncontext_ns = 5\nkv_positions = {kv_positions}\nblocks_max = 40\n"
+
     );
     for model in 0..models {
         let _ =
@@ -188,7 +198,7 @@ fn world(shape: Shape, requests: f64, per_s: f64) -> World {
              {east:.3}\n[[institution]]\nname = \"i{site}\"\n"
         );
         let held: Vec<u32> = match shape {
-            Shape::Forty => vec![site / models % stages],
+            Shape::Forty | Shape::Fast => vec![site / models % stages],
             Shape::Wide(_) | Shape::Pair => (0..stages).collect(),
         };
         let model = site % models;

@@ -21,6 +21,7 @@ mod processors;
 mod prompts;
 mod routing;
 mod session;
+mod together;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -35,6 +36,7 @@ use self::{
     prompts::Prompts,
     routing::Router,
     session::{Session, Step},
+    together::Meets,
 };
 use crate::{
     clock::Instant,
@@ -164,6 +166,7 @@ struct Run<'a> {
     /// The passes of one node, and steps to the same node; kept for their memory.
     parts: Vec<Pass>,
     together: Vec<Step>,
+    meets: Meets,
     /// Positions of the longest request that each workload's nodes have room for, once it is asked.
     longest: Vec<Option<u64>>,
 }
@@ -221,6 +224,7 @@ impl<'a> Run<'a> {
             is_lossy: false,
             parts: Vec::new(),
             together: Vec::new(),
+            meets: Meets::default(),
             longest: vec![None; world.workloads.len()],
         }
     }
@@ -290,8 +294,7 @@ impl<'a> Run<'a> {
 
     /// Whether steps of a session still mean something.
     fn is_current(&self, step: &Step) -> bool {
-        let session = &self.sessions[step.session as usize];
-        session.epoch == step.epoch && session.is_running()
+        self.sessions[step.session as usize].awaits(step)
     }
 
     /// Closes the books.

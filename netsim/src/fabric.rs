@@ -122,6 +122,9 @@ impl Fabric {
         if is_idle && connection.fits(now, size) {
             return Sent::Arrives(connection.pass(now, size, &mut self.links));
         }
+        if is_idle && connection.is_alone(now, to.0, size, &self.links) {
+            return Sent::Arrives(connection.pass_bulk(now, to.0, size, &mut self.links));
+        }
         if let Some(active) = &mut connection.active {
             active.flow.push(bytes, tag);
             return Sent::Flows;
@@ -201,11 +204,9 @@ impl Fabric {
     /// Nanoseconds that each of many messages of `bytes` takes whose links nobody else uses; `None`
     /// where chance, losses, windows or flows have a say.
     #[must_use]
-    pub fn idle_ns(&self, connection: ConnectionId, bytes: u64) -> Option<u64> {
+    pub fn idle_ns(&self, now: Instant, connection: ConnectionId, bytes: u64) -> Option<u64> {
         let connection = &self.connections[connection.0 as usize];
-        let flows =
-            connection.paths[0].iter().any(|link| !self.links[link.0 as usize].flows.is_empty());
-        if flows { None } else { connection.idle_ns(datagram_bytes(bytes), &self.links) }
+        connection.idle_ns(now, datagram_bytes(bytes), &self.links)
     }
 
     /// Nanoseconds that a message of `bytes` keeps a link busy.

@@ -190,6 +190,7 @@ impl Run<'_> {
             left -= positions;
             let mut step = Step {
                 session: id,
+                last: id,
                 epoch,
                 positions,
                 left: positions,

@@ -184,14 +184,15 @@ impl Run<'_> {
             self.run_next(to);
             return;
         }
-        let (mut prompt, mut rows) = (false, 0);
+        let (mut prompt, mut rows, mut count) = (false, 0, 0);
         for step in steps.iter() {
             let returned = if step.prompt && step.is_home() { 1 } else { step.positions };
             prompt |= step.prompt && returned > 1;
             rows += returned;
+            count += u64::from(step.count());
         }
         let way = self.carriage.way(self.world, (from, to), prompt);
-        let bytes = u64::from(rows) * way.hidden_bytes + MESSAGE_BYTES * steps.len() as u64;
+        let bytes = u64::from(rows) * way.hidden_bytes + MESSAGE_BYTES * count;
         let flight = self.flight(to, steps);
         let Some(connection) = way.connection else {
             self.lose(flight);
@@ -230,7 +231,12 @@ impl Run<'_> {
         let steps = std::mem::take(&mut self.flights[flight as usize].steps);
         for step in &steps {
             if self.is_current(step) {
-                self.lose_session(step.session);
+                let mut id = step.session;
+                for _ in 0..step.count() {
+                    let next = self.sessions[id as usize].next;
+                    self.lose_session(id);
+                    id = next;
+                }
             }
         }
         self.recycle(flight, steps);

@@ -11,7 +11,10 @@ impl Run<'_> {
         let mut kept = 0;
         for place in 0..rows.len() {
             let row = rows[place];
-            if let Some(next) = self.draw(&row) {
+            if self.is_lossy && !self.is_current(&row) {
+                continue;
+            }
+            if let Some(next) = self.follow(&row) {
                 rows[kept] = next;
                 kept += 1;
             }
@@ -19,21 +22,51 @@ impl Run<'_> {
         rows.truncate(kept);
     }
 
-    /// The token of a row, and the step that it makes.
-    fn draw(&mut self, row: &Step) -> Option<Step> {
-        if self.is_lossy && !self.is_current(row) {
-            return None;
+    /// The step of those of a row's sessions that go on.
+    fn follow(&mut self, row: &Step) -> Option<Step> {
+        let (mut id, mut step) = (row.session, None::<Step>);
+        for _ in 0..row.count() {
+            // What ends may be followed by another session in its place.
+            let behind = self.sessions[id as usize].next;
+            if self.draw(id, row.prompt) {
+                let session = &self.sessions[id as usize];
+                let (context, epoch) = (session.context, session.epoch);
+                match &mut step {
+                    Some(step) => step.add(&mut self.sessions, id, context),
+                    None => {
+                        step = Some(Step {
+                            session: id,
+                            last: id,
+                            epoch,
+                            stage: 0,
+                            positions: 1,
+                            left: 1,
+                            piece: 1,
+                            context,
+                            prompt: false,
+                            returns: true,
+                            ..*row
+                        });
+                    }
+                }
+            }
+            id = behind;
         }
-        let session = &mut self.sessions[row.session as usize];
-        if !row.prompt {
-            session.context += u64::from(row.positions);
-        }
+        let mut step = step?;
+        self.sessions[step.session as usize].place(&mut step);
+        Some(step)
+    }
+
+    /// A token of a session; whether another one follows.
+    fn draw(&mut self, id: u32, prompt: bool) -> bool {
+        let session = &mut self.sessions[id as usize];
+        session.context += u64::from(!prompt);
         let first = session.state == State::Prompt;
         session.state = State::Decode;
         if session.output == 0 {
             // An audit: nothing is drawn.
-            self.complete(row.session);
-            return None;
+            self.complete(id);
+            return false;
         }
         session.produced += 1;
         if first && session.produced == 1 {
@@ -41,26 +74,14 @@ impl Run<'_> {
         }
         session.last = self.now;
         let whole = session.produced >= session.output;
-        let mut next = Step {
-            stage: 0,
-            positions: 1,
-            left: 1,
-            piece: 1,
-            context: u32::try_from(session.context).unwrap_or(u32::MAX),
-            prompt: false,
-            returns: true,
-            ..*row
-        };
-        session.place(&mut next);
+        let workload = session.workload as usize;
         self.measured.tokens(1, self.now);
         if first {
-            let workload = session.workload as usize;
             self.backlog(workload, None);
         }
         if whole {
-            self.complete(row.session);
-            return None;
+            self.complete(id);
         }
-        Some(next)
+        !whole
     }
 }

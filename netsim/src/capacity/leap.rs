@@ -18,6 +18,7 @@ use super::{
     Event, Run,
     carriage::MESSAGE_BYTES,
     session::{Hop, Step},
+    together::members,
 };
 use crate::{clock::Instant, device::Pass, event::Ticket, fabric::ConnectionId};
 
@@ -110,7 +111,7 @@ impl Leap {
     }
 
     fn count(&self) -> u32 {
-        u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
+        self.steps.iter().map(Step::count).sum()
     }
 }
 
@@ -190,7 +191,7 @@ impl Run<'_> {
             Place::Over => 0,
         };
         for step in &mut leap.steps {
-            step.context = step.context.saturating_add(walked.rounds);
+            step.context += u64::from(walked.rounds) * u64::from(step.count());
             step.stage = u16::try_from(stage).unwrap_or(u16::MAX);
             self.sessions[step.session as usize].place(step);
         }
@@ -221,7 +222,7 @@ impl Run<'_> {
 
     /// The leap that these steps can take, if they can.
     fn plan_leap(&mut self, home: usize, steps: &[Step]) -> Option<Leap> {
-        let (first, count) = (steps.first()?, u32::try_from(steps.len()).ok()?);
+        let (first, count) = (steps.first()?, steps.iter().map(Step::count).sum());
         let route = Rc::clone(&self.sessions[first.session as usize].route);
         let alone = |node: usize, stage: bool| {
             let worker = &self.workers[node];
@@ -244,12 +245,13 @@ impl Run<'_> {
         }
         let mut rounds = u32::MAX;
         for step in steps {
-            let session = &self.sessions[step.session as usize];
-            // The last token comes event by event.
-            rounds = rounds.min(session.output.saturating_sub(session.produced + 1));
-            if session.route != route || step.prompt {
+            if step.prompt || self.sessions[step.session as usize].route != route {
                 return None;
             }
+            // The last token comes event by event.
+            let left = members(&self.sessions, step)
+                .map(|session| session.output.saturating_sub(session.produced + 1));
+            rounds = rounds.min(left.min().unwrap_or(0));
         }
         if rounds < ROUNDS_MIN {
             return None;
@@ -286,7 +288,7 @@ impl Run<'_> {
         }
         let (connection, hidden_bytes) = self.carriage.rows(self.world, from, to)?;
         let bytes = u64::from(count) * (hidden_bytes + MESSAGE_BYTES);
-        let ns = self.carriage.fabric().idle_ns(connection, bytes)?;
+        let ns = self.carriage.fabric().idle_ns(self.now, connection, bytes)?;
         Some(Way { connection: Some(connection), bytes, ns })
     }
 
@@ -306,7 +308,7 @@ impl Run<'_> {
     fn walk(&mut self, leap: &Leap, until: Instant, book: bool) -> Walked {
         let count = leap.count();
         let stages = leap.route.len();
-        let mut context: u64 = leap.steps.iter().map(|step| u64::from(step.context)).sum();
+        let mut context: u64 = leap.steps.iter().map(|step| step.context).sum();
         let head_ns = self.slowed(leap.home, self.head_ns(leap.home, count));
         let (mut at, mut last) = (leap.since, leap.since);
         for rounds in 0..leap.rounds {
@@ -356,18 +358,22 @@ impl Run<'_> {
     fn book_given(&mut self, node: usize, blocks: u32, leap: &Leap) {
         let giver = self.world.nodes[node].institution;
         for step in &leap.steps {
-            self.measured.given(giver, step.institution as usize, 1, blocks);
+            self.measured.given(giver, step.institution as usize, step.count(), blocks);
         }
     }
 
     /// Enters tokens and messages of a leap in the books.
     fn book(&mut self, leap: &Leap, walked: Walked) {
         for step in &leap.steps {
-            let session = &mut self.sessions[step.session as usize];
-            session.produced += walked.rounds;
-            session.context += u64::from(walked.rounds);
-            if walked.rounds > 0 {
-                session.last = walked.last;
+            let mut id = step.session;
+            for _ in 0..step.count() {
+                let session = &mut self.sessions[id as usize];
+                session.produced += walked.rounds;
+                session.context += u64::from(walked.rounds);
+                if walked.rounds > 0 {
+                    session.last = walked.last;
+                }
+                id = session.next;
             }
         }
         let further = match walked.place {

@@ -18,14 +18,15 @@ impl Run<'_> {
     /// Makes sure that a node wakes when the first steps on their way arrive.
     pub(super) fn expect_steps(&mut self, node: usize) {
         let worker = &mut self.workers[node];
-        let Some((first, _)) = worker.inbox.front() else { return };
+        // What came to a node that failed while it ran lies in its past.
+        let Some(first) = worker.inbox.front().map(|(at, _)| *at.max(&self.now)) else { return };
         match worker.wake {
-            Some((planned, _)) if planned <= *first => return,
+            Some((planned, _)) if planned <= first => return,
             Some((_, ticket)) => self.queue.cancel(ticket),
             None => {}
         }
         let event = Event::Wake(u32::try_from(node).unwrap_or(u32::MAX));
-        worker.wake = Some((*first, self.queue.push(*first, event)));
+        worker.wake = Some((first, self.queue.push(first, event)));
     }
 
     /// Steps have arrived at a node.
@@ -58,11 +59,8 @@ impl Run<'_> {
             return;
         }
         for step in steps {
-            if self.is_lossy {
-                let session = &self.sessions[step.session as usize];
-                if session.epoch != step.epoch || !session.is_running() {
-                    continue;
-                }
+            if self.is_lossy && !self.sessions[step.session as usize].awaits(step) {
+                continue;
             }
             if step.is_home() {
                 worker.rows.push(*step);
@@ -88,7 +86,7 @@ impl Run<'_> {
         self.take_rows(node, &mut running);
         let at_home = !running.is_empty();
         let ns = if at_home {
-            self.head_ns(node, u32::try_from(running.len()).unwrap_or(u32::MAX))
+            self.head_ns(node, running.iter().map(Step::count).sum())
         } else {
             self.take_steps(node, &mut running);
             if running.is_empty() { 0 } else { self.pass_ns(node, &running) }
@@ -135,14 +133,15 @@ impl Run<'_> {
             (None, true) => (device.positions_max, 0),
             (None, false) => (device.positions_max, device.prompt_positions_min),
         };
-        // A decode step is one position.
-        let decode = worker.decode.len().min((most - reserved) as usize);
-        match decode == worker.decode.len() {
-            true => running.append(&mut worker.decode),
-            false => running.extend(worker.decode.drain(..decode)),
+        let decode: u32 = worker.decode.iter().map(Step::count).sum();
+        let free = most - reserved;
+        if decode <= free {
+            running.append(&mut worker.decode);
+        } else {
+            self.take_first(node, free, running);
         }
-        let decode = u32::try_from(decode).unwrap_or(u32::MAX);
-        let (mut left, mut prompts) = (most - decode, 0);
+        let worker = &mut self.workers[node];
+        let (mut left, mut prompts) = (most - decode.min(free), 0);
         let share = |institution: u32| self.world.institutions[institution as usize].share;
         while left > 0
             && prompts < device.prompts_max.unwrap_or(u32::MAX)
@@ -152,6 +151,23 @@ impl Run<'_> {
             prompts += 1;
             running.push(step);
         }
+    }
+
+    /// Takes decode steps of so many sessions, those that came first.
+    fn take_first(&mut self, node: usize, most: u32, running: &mut Vec<Step>) {
+        let (mut decode, mut left) = (std::mem::take(&mut self.workers[node].decode), most);
+        let whole = decode.iter().take_while(|step| {
+            let fits = step.count() <= left;
+            left -= if fits { step.count() } else { 0 };
+            fits
+        });
+        let whole = whole.count();
+        running.extend(decode.drain(..whole));
+        if left > 0 {
+            let rest = self.part(&mut decode[0], left);
+            running.push(std::mem::replace(&mut decode[0], rest));
+        }
+        self.workers[node].decode = decode;
     }
 
     fn drop_old(&mut self, node: usize) {
@@ -188,7 +204,7 @@ impl Run<'_> {
                 part.prompt += step.piece;
             } else {
                 part.decode += step.piece;
-                part.context += u64::from(step.context);
+                part.context += step.context;
             }
         }
         let device = &self.world.devices[place.device];
@@ -229,7 +245,7 @@ impl Run<'_> {
         let giver = self.world.nodes[node].institution;
         running.retain_mut(|step| {
             let session = &self.sessions[step.session as usize];
-            if self.is_lossy && (session.epoch != step.epoch || !session.is_running()) {
+            if self.is_lossy && !session.awaits(step) {
                 return false;
             }
             let taker = step.institution as usize;
@@ -244,6 +260,7 @@ impl Run<'_> {
             self.workers[node].prompts.put_back(*step);
             false
         });
+        self.join(running);
     }
 
     /// Schedules the end of what a node has begun.

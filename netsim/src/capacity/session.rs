@@ -9,10 +9,12 @@ use crate::{clock::Instant, world::Workload};
 /// A stage of a route: which node, which blocks.
 pub(super) type Hop = (u32, BlockRange);
 
-/// Some positions of a session, on their way through its stages.
+/// Some positions of a session, or one each of several, on their way through their stages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
+    /// Its first session and its last one; a decode step is of as many as it has positions.
     pub(super) session: u32,
+    pub(super) last: u32,
     /// Of an earlier epoch: the session has another route since, or none.
     pub(super) epoch: u32,
     /// Positions of the step.
@@ -21,8 +23,8 @@ pub(super) struct Step {
     pub(super) left: u32,
     /// Positions of it in the pass that runs.
     pub(super) piece: u32,
-    /// Positions that a decode step looks back at.
-    pub(super) context: u32,
+    /// Positions that a decode step looks back at, of all its sessions.
+    pub(super) context: u64,
     /// The node that runs it or will, and blocks of it there; none at home.
     pub(super) node: u32,
     pub(super) blocks: u16,
@@ -59,6 +61,8 @@ pub(super) struct Session {
     pub(super) institution: u32,
     pub(super) state: State,
     pub(super) epoch: u32,
+    /// The one behind it in their common step, if it is not the last.
+    pub(super) next: u32,
     pub(super) route: Rc<[Hop]>,
     /// Tokens asked for.
     pub(super) prompt: u32,
@@ -100,6 +104,7 @@ impl Session {
             institution: u32::try_from(owner.institution).unwrap_or(u32::MAX),
             state: State::Waiting,
             epoch: 0,
+            next: 0,
             route: Rc::from([]),
             prompt,
             output,
@@ -117,6 +122,11 @@ impl Session {
 
     pub(super) const fn is_running(&self) -> bool {
         matches!(self.state, State::Prompt | State::Decode)
+    }
+
+    /// Whether a step of it still means something.
+    pub(super) const fn awaits(&self, step: &Step) -> bool {
+        self.epoch == step.epoch && self.is_running()
     }
 
     /// Puts a step at the stage it has come to; `false` if it goes nowhere any more.

@@ -4,6 +4,7 @@ mod demand;
 mod faults;
 mod laws;
 mod leaps;
+mod room;
 
 use std::path::Path;
 

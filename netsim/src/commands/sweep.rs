@@ -1,12 +1,15 @@
 //! `comity-netsim sweep`: the same scenario with other numbers, and two scenarios side by side. Not
 //! single runs.
 
+mod vary;
+
 use std::{fmt::Write as _, fs, path::PathBuf};
 
 use rayon::prelude::*;
 use serde_json::json;
 use toml::Value;
 
+use self::vary::{Varied, combinations, varied_error};
 use super::{
     Outcome, print, print_json,
     progress::Progress,
@@ -16,9 +19,7 @@ use crate::{
     capacity::{Measured, Options, simulate},
     replicate::replicate,
     report::{Load, Sweep, html, summarise, table::interval},
-    scenario::ScenarioFile,
     statistics::{Estimate, mean},
-    toml_file::TomlFileError,
     world::{Need, World},
 };
 
@@ -73,8 +74,8 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
         .map_err(|source| CommandError::Read { path: args.scenario.clone(), source })?;
     // The file as it stands must hold, so that its errors have lines.
     let world = args.common.world(&args.scenario, Need::Routes)?;
-    let varied: Vec<(String, Vec<String>)> =
-        args.vary.iter().map(|text| split(text)).collect::<Result<_, _>>()?;
+    let varied: Vec<Varied> =
+        args.vary.iter().map(|text| Varied::parse(text)).collect::<Result<_, _>>()?;
     let points = combinations(&varied);
     let bar = Progress::new("points");
     let count = points.len() as u64;
@@ -87,9 +88,11 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
         })
         .collect::<Result<_, _>>()?;
     bar.end();
-    let keys: Vec<&str> = varied.iter().map(|(key, _)| key.as_str()).collect();
+    let keys: Vec<&str> = varied.iter().map(|varied| varied.key.as_str()).collect();
     if let Some(path) = &args.html {
-        save(path, &page(&world, &keys, &points)?)?;
+        let document = toml::from_str(&text).unwrap_or(Value::Boolean(false));
+        let words: Vec<String> = varied.iter().map(|varied| varied.words(&document)).collect();
+        save(path, &page(&world, &words, &points)?)?;
     }
     match args.common.json {
         true => print_json(
@@ -158,92 +161,17 @@ fn shorten(name: &str) -> String {
     name.chars().take(22).collect()
 }
 
-fn split(text: &str) -> Result<(String, Vec<String>), CommandError> {
-    let wrong = || CommandError::Vary { text: text.to_owned() };
-    let (key, values) = text.split_once('=').ok_or_else(wrong)?;
-    let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
-    if key.is_empty() || values.iter().any(String::is_empty) {
-        return Err(wrong());
-    }
-    Ok((key.trim().to_owned(), values))
-}
-
-/// Every combination of the values.
-fn combinations(varied: &[(String, Vec<String>)]) -> Vec<Vec<String>> {
-    varied.iter().fold(vec![Vec::new()], |points, (_, values)| {
-        let with = |point: &Vec<String>, value: &String| {
-            point.iter().chain([value]).cloned().collect::<Vec<_>>()
-        };
-        points.iter().flat_map(|point| values.iter().map(move |value| with(point, value))).collect()
-    })
-}
-
 fn point(
     args: &Args,
     text: &str,
-    varied: &[(String, Vec<String>)],
+    varied: &[Varied],
     values: Vec<String>,
 ) -> Result<Point, CommandError> {
-    let mut document: Value =
-        toml::from_str(text).map_err(|_| CommandError::Vary { text: text.to_owned() })?;
-    for ((key, _), value) in varied.iter().zip(&values) {
-        let wrong = || CommandError::Vary { text: format!("{key}={value}") };
-        let parsed: Value = toml::from_str::<toml::Table>(&format!("it = {value}"))
-            .ok()
-            .and_then(|mut table| table.remove("it"))
-            .unwrap_or_else(|| Value::String(value.clone()));
-        let path: Vec<&str> = key.split('.').collect();
-        if set(&mut document, &path, &parsed) == 0 {
-            return Err(wrong());
-        }
-    }
-    let text = toml::to_string(&document).unwrap_or_default();
-    let world = ScenarioFile::parse(&args.scenario, text)
-        .map_err(CommandError::from)
+    let world = vary::scenario(&args.scenario, text, varied, &values)
         .and_then(|file| args.common.resolve(&file, Need::Routes))
         .map_err(|error| varied_error(error, varied, &values))?;
     let runs = world.run.runs;
     Ok(Point::of(&world, values, runs))
-}
-
-/// An error with what was varied in place of a line, for the varied text is in no file.
-fn varied_error(
-    error: CommandError,
-    varied: &[(String, Vec<String>)],
-    values: &[String],
-) -> CommandError {
-    let CommandError::File(TomlFileError::Parse { path, message, .. }) = error else {
-        return error;
-    };
-    let set = varied.iter().zip(values).map(|((key, _), value)| format!("{key}={value}"));
-    CommandError::Varied { path, set: set.collect::<Vec<_>>().join(" "), message }
-}
-
-/// Sets every value that a path names; says how many there were.
-fn set(value: &mut Value, path: &[&str], to: &Value) -> usize {
-    let Some((first, rest)) = path.split_first() else {
-        *value = to.clone();
-        return 1;
-    };
-    match value {
-        Value::Array(items) if *first == "*" => {
-            items.iter_mut().map(|item| set(item, rest, to)).sum()
-        }
-        Value::Array(items) => {
-            let item = first.parse().ok().and_then(|index: usize| items.get_mut(index));
-            item.map_or(0, |item| set(item, rest, to))
-        }
-        Value::Table(table) => match table.get_mut(*first) {
-            Some(item) => set(item, rest, to),
-            // A key with a default need not stand in the file; an unknown one is refused later.
-            None if rest.is_empty() => {
-                table.insert((*first).to_owned(), to.clone());
-                1
-            }
-            None => 0,
-        },
-        _ => 0,
-    }
 }
 
 impl Point {
@@ -292,16 +220,16 @@ impl Point {
 
 /// The scenario as it stands, and curves over each key that is varied, the others at their first
 /// value.
-fn page(world: &World, keys: &[&str], points: &[Point]) -> Result<String, CommandError> {
+fn page(world: &World, varied: &[String], points: &[Point]) -> Result<String, CommandError> {
     let bar = Progress::new("runs");
     let (runs, warm_up) = replicate(world, 0, u64::MAX, &|_, most| bar.step(most as u64));
     bar.end();
     let summary = summarise(world, &runs, warm_up);
     let outlooks = outlook(world, true)?;
     let mut sweeps = Vec::new();
-    for (place, key) in keys.iter().enumerate() {
+    for (place, words) in varied.iter().enumerate() {
         let others = |point: &&Point| {
-            (0..keys.len()).all(|at| at == place || point.values[at] == points[0].values[at])
+            (0..varied.len()).all(|at| at == place || point.values[at] == points[0].values[at])
         };
         let along: Vec<(f64, &Point)> = points
             .iter()
@@ -310,7 +238,7 @@ fn page(world: &World, keys: &[&str], points: &[Point]) -> Result<String, Comman
             .collect();
         let curve = |title: &str, value: fn(&Point) -> Vec<f64>| Sweep {
             title: title.to_owned(),
-            x_label: (*key).to_owned(),
+            x_label: words.clone(),
             points: along.iter().map(|(x, point)| (*x, Estimate::of(&value(point)))).collect(),
         };
         if along.len() > 1 {

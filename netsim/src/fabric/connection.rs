@@ -24,6 +24,9 @@ const GRANULARITY: f64 = 1e6;
 /// Bytes of datagrams up to which a message passes between flows like a single packet: some
 /// milliseconds of a slow link, and more than a decode step has.
 const SINGLE: u64 = 64 << 10;
+/// Nanoseconds for which larger messages of a connection may have links for themselves: who comes
+/// meanwhile waits for them, as before a queue, where a longer flow would share.
+const BULK_NS: f64 = 50e6;
 
 /// A connection over a path.
 #[derive(Debug)]
@@ -40,8 +43,10 @@ pub(super) struct Connection {
     pub active: Option<Box<Active>>,
     /// The computation of shares that listed it last.
     pub listed: u64,
-    /// When the last message arrives.
+    /// When the last message arrives, and the last of those larger ones that were alone: nothing
+    /// overtakes them.
     arrived: Instant,
+    alone: Instant,
     recent: Recent,
     /// The pace that follows from a window, and that window.
     paced: (f64, Pace),
@@ -147,6 +152,7 @@ impl Connection {
             active: None,
             listed: 0,
             arrived: Instant(0),
+            alone: Instant(0),
             recent: Recent::default(),
             paced: (f64::NAN, Pace::of(1.0, 1.0)),
             deviation: f64::NAN,
@@ -185,11 +191,36 @@ impl Connection {
 
     /// Whether a message of `bytes` (of datagrams) leaves at once, beside all others.
     pub(super) fn fits(&self, now: Instant, bytes: u64) -> bool {
+        bytes <= SINGLE && self.has_window(now, bytes)
+    }
+
+    /// Whether nothing but the links holds back a message of `bytes` (of datagrams), and nobody else
+    /// has larger ones on them: then it need not become a flow.
+    pub(super) fn is_alone(&self, now: Instant, of: u32, bytes: u64, links: &[State]) -> bool {
+        let pace = Pace::of(self.window.bytes(), self.ways.round_trip.as_secs_f64());
+        let is_held = self.ways.loss > 0.0 || pace.rate < self.ways.slowest;
+        if is_held || !self.has_window(now, bytes) {
+            return false;
+        }
+        let mut stream = bytes as f64 / pace.rate * 1e9;
+        self.paths[0].iter().all(|LinkId(id)| {
+            let link = &links[*id as usize];
+            let takes = bytes as f64 * link.takes();
+            let waits = 1.0 - (stream / takes).min(1.0);
+            stream = stream.max(takes);
+            link.free_in(now, of).is_some_and(|left| {
+                let all = left as f64 + stream;
+                all <= BULK_NS && all * waits <= link.room() * link.takes()
+            })
+        })
+    }
+
+    fn has_window(&self, now: Instant, bytes: u64) -> bool {
         let limit = whole(self.window.bytes().min(self.flow_window));
         let round_trip = self.ways.round_trip_ns;
         let flow = self.active.as_ref().map_or(0, |active| active.flow.under_way());
         let recent = self.recent.under_way(now, round_trip).map(|(bytes, _)| bytes);
-        bytes <= SINGLE && recent[0] + recent[1] + flow + bytes <= limit
+        recent[0] + recent[1] + flow + bytes <= limit
     }
 
     /// A flow that begins at `now`.
@@ -235,14 +266,48 @@ impl Connection {
         self.arrive(at)
     }
 
+    /// When a message of `bytes` (of datagrams) arrives that has its links for itself.
+    pub(super) fn pass_bulk(
+        &mut self,
+        now: Instant,
+        of: u32,
+        bytes: u64,
+        links: &mut [State],
+    ) -> Instant {
+        let size = bytes as f64;
+        let pace = Pace::of(self.window.bytes(), self.ways.round_trip.as_secs_f64());
+        let (mut at, mut stream) = (now, size / pace.rate * 1e9);
+        for LinkId(id) in &self.paths[0] {
+            let link = &mut links[*id as usize];
+            let (begin, lasts) = link.pass_bulk(at, size, (of, stream));
+            // Behind the slowest link a message follows packet by packet.
+            at = Instant(begin.0 + whole(DATAGRAM * link.takes()));
+            stream = lasts;
+        }
+        self.pacer.spend(now + Duration::from_nanos(whole(size / pace.rate * 1e9)));
+        let rest = stream * (1.0 - DATAGRAM / size);
+        at.0 += whole(rest.max(0.0));
+        self.recent.add(now, at, self.ways.round_trip_ns, bytes);
+        at.0 += self.ways.delay_ns + self.jitter(u64::MAX);
+        self.alone = self.arrive(at);
+        self.alone
+    }
+
     /// How long messages of `bytes` (of datagrams) take one by one on links that are idle, nanoseconds;
     /// `None` where that is not always the same.
-    pub(super) fn idle_ns(&self, bytes: u64, links: &[State]) -> Option<u64> {
+    pub(super) fn idle_ns(&self, now: Instant, bytes: u64, links: &[State]) -> Option<u64> {
         let Ways { jitter, loss, is_cut, round_trip, .. } = self.ways;
         let limit = whole(self.window.bytes().min(self.flow_window));
         let pace = Pace::of(self.window.bytes(), round_trip.as_secs_f64());
         let size = bytes as f64;
         let held = bytes > SINGLE.min(limit) || size > pace.most;
+        let is_idle = |id: &LinkId| {
+            let link = &links[id.0 as usize];
+            link.flows.is_empty() && !link.is_bulk(now)
+        };
+        if !self.paths[0].iter().all(is_idle) {
+            return None;
+        }
         if is_cut || jitter > 0 || loss > 0.0 || self.active.is_some() || held {
             return None;
         }
@@ -262,7 +327,7 @@ impl Connection {
             self.arrived = self.arrived.max(at);
             return self.arrived;
         }
-        at
+        at.max(self.alone)
     }
 
     /// Extra delay of the last of `packets`, nanoseconds: none overtakes another.

@@ -57,8 +57,31 @@ pub(super) struct State {
     /// Nanoseconds of work that single messages brought, at `seen`.
     backlog: u64,
     seen: Instant,
+    bulk: Bulk,
     bytes: f64,
     busy: f64,
+}
+
+/// Larger messages of one connection that have the link for themselves, one after the other.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bulk {
+    of: u32,
+    /// When the last of them has crossed, and the part of the time until then that the link sends.
+    until: Instant,
+    share: f64,
+    /// Nanoseconds of work that wait at `at`, and how many come on top in each.
+    queue: f64,
+    at: Instant,
+    gain: f64,
+}
+
+impl Bulk {
+    /// Nanoseconds of work that wait before the link at `now`.
+    fn queue(&self, now: Instant) -> f64 {
+        let since = now.0.saturating_sub(self.at.0) as f64;
+        let left = self.until.0.saturating_sub(now.0) as f64;
+        self.gain.mul_add(since, self.queue).min(left)
+    }
 }
 
 impl State {
@@ -75,6 +98,7 @@ impl State {
             takes: 0.0,
             backlog: 0,
             seen: Instant(0),
+            bulk: Bulk::default(),
             bytes: 0.0,
             busy: 0.0,
         };
@@ -110,10 +134,13 @@ impl State {
     /// A message that comes late in the order of calls meets what waited when the last one came.
     pub(super) fn pass(&mut self, now: Instant, bytes: f64) -> (u64, u64) {
         let takes = bytes * self.takes;
-        let behind = self.queued * self.takes;
+        let behind = self.queued.mul_add(self.takes, self.bulk.queue(now));
         let waits = self.backlog(now);
         self.seen = self.seen.max(now);
         self.backlog = waits + whole(takes);
+        if self.is_bulk(now) {
+            self.bulk.until.0 += whole(takes);
+        }
         self.note(bytes, takes);
         (waits + whole(behind), whole(takes))
     }
@@ -121,6 +148,43 @@ impl State {
     /// Nanoseconds of work with single messages that are left at `now`.
     pub(super) const fn backlog(&self, now: Instant) -> u64 {
         self.backlog.saturating_sub(now.0.saturating_sub(self.seen.0))
+    }
+
+    /// Nanoseconds of all work but that of flows which is left at `now`.
+    pub(super) fn work(&self, now: Instant) -> f64 {
+        let bulk = self.bulk.until.0.saturating_sub(now.0) as f64 * self.bulk.share;
+        self.backlog(now) as f64 + bulk
+    }
+
+    /// Whether a larger message is crossing that has the link for itself.
+    pub(super) const fn is_bulk(&self, now: Instant) -> bool {
+        now.0 < self.bulk.until.0
+    }
+
+    /// Nanoseconds until the link is free for the next larger message of a connection; `None` if others
+    /// have larger ones on it.
+    pub(super) fn free_in(&self, now: Instant, of: u32) -> Option<u64> {
+        let is_own = !self.is_bulk(now) || self.bulk.of == of;
+        let alone = is_own && self.flows.iter().all(|flow| *flow == of);
+        alone.then(|| self.bulk.until.0.saturating_sub(now.0))
+    }
+
+    /// Passes a larger message of `bytes` that comes within `stream` nanoseconds from `now` on behind
+    /// those of its connection; returns when its first bytes cross and how long it takes to cross.
+    pub(super) fn pass_bulk(
+        &mut self,
+        now: Instant,
+        bytes: f64,
+        (of, stream): (u32, f64),
+    ) -> (Instant, f64) {
+        let takes = bytes * self.takes;
+        let lasts = stream.max(takes);
+        let begin = Instant(now.0.max(self.bulk.until.0) + self.backlog(now));
+        let (queue, gain) = (self.bulk.queue(now), (takes / stream - 1.0).max(0.0));
+        let until = Instant(begin.0 + whole(lasts));
+        self.bulk = Bulk { of, until, share: takes / lasts, queue, at: now, gain };
+        self.note(bytes, takes);
+        (begin, lasts)
     }
 
     /// Counts bytes of a flow.

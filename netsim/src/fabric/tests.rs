@@ -1,5 +1,7 @@
 //! Messages against closed forms: SimGrid's unit cases as far as QUIC has them, and the laws.
 
+mod alone;
+
 use proptest::prelude::*;
 
 use super::*;

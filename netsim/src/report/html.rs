@@ -202,8 +202,8 @@ fn what_if(sweeps: &[Sweep]) -> String {
     }
     let one = |sweep: &Sweep| figure_of(&plots::sweep(sweep), &escape(&sweep.title));
     let pictures: String = sweeps.iter().map(one).collect();
-    let note = "<p class=\"dim\">The band is the interval of each point. Below a curve stands the key \
-                of the scenario file that is varied; all other sections are of the file as it is.</p>";
+    let note = "<p class=\"dim\">The band is the interval of each point. All other sections \
+                are of the scenario file as it is.</p>";
     section("What if", &format!("<div class=\"pair\">{pictures}</div>{note}"))
 }
 

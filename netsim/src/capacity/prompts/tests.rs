@@ -6,6 +6,7 @@ use super::*;
 fn prompt(session: u32, institution: u32) -> Step {
     Step {
         session,
+        last: session,
         epoch: 0,
         positions: 100,
         left: 100,

@@ -4,10 +4,13 @@ use super::{
     svg::Plot,
     words::{figure, percent},
 };
-use crate::report::{Percentiles, Summary, Sweep};
+use crate::{
+    report::{NodeRow, Percentiles, Summary, Sweep},
+    statistics::mean,
+};
 
-/// Machines whose time is drawn.
-const NODES: usize = 6;
+/// Machines whose time is drawn one by one: more lines lie over each other.
+const NODES: usize = 3;
 /// Room above the highest point of a plot.
 pub(super) const ROOM: f64 = 1.08;
 
@@ -76,8 +79,16 @@ pub(super) fn over_time(summary: &Summary) -> [String; 2] {
         Plot::new((0.0, total / seconds), label, (0.0, most * ROOM), "tokens per second");
     rate.line(&tokens, "");
     let mut busy = Plot::new((0.0, total / seconds), label, (0.0, 100.0), "running, % of the time");
-    for node in summary.nodes.iter().filter(|node| !node.over_time.is_empty()).take(NODES) {
+    let drawn: Vec<&NodeRow> =
+        summary.nodes.iter().filter(|node| !node.over_time.is_empty()).collect();
+    for node in drawn.iter().take(NODES) {
         busy.line(&along(&smooth(&node.over_time), 100.0), &node.node);
+    }
+    if let Some(first) = drawn.first().filter(|_| drawn.len() > NODES) {
+        let at = |slice: usize| -> Vec<f64> { drawn.iter().map(|it| it.over_time[slice]).collect() };
+        let mean: Vec<f64> = (0..first.over_time.len()).map(|slice| mean(&at(slice))).collect();
+        let name = format!("mean of the {} busiest", drawn.len());
+        busy.line(&along(&smooth(&mean), 100.0), &name);
     }
     if summary.warm_up_s > 0.0 {
         rate.mark(summary.warm_up_s / seconds, 0.0, "measured from here");
@@ -86,11 +97,11 @@ pub(super) fn over_time(summary: &Summary) -> [String; 2] {
     [rate.end("tokens per second over time"), busy.end("how busy machines were over time")]
 }
 
-/// Means of five neighbours: slices are short, and six lines of noise cannot be told apart.
+/// Means of five neighbours: slices are short, and lines of noise cannot be told apart.
 fn smooth(values: &[f64]) -> Vec<f64> {
     let around = |index: usize| {
         let part = &values[index.saturating_sub(2)..(index + 3).min(values.len())];
-        crate::statistics::mean(part).min(1.0)
+        mean(part).min(1.0)
     };
     (0..values.len()).map(around).collect()
 }
