@@ -21,9 +21,11 @@ const PACKET_THRESHOLD: u64 = 3;
 /// four deviations of the round trip (RFC 9002, §6.2.1).
 const GRANULARITY: f64 = 1e6;
 
-/// Bytes of datagrams up to which a message passes between flows like a single packet: some
-/// milliseconds of a slow link, and more than a decode step has.
+/// A message passes between flows like a single packet up to so many bytes of datagrams, some
+/// milliseconds of a slow link and more than a decode step has, or so many nanoseconds on its slowest
+/// link.
 const SINGLE: u64 = 64 << 10;
+const SINGLE_NS: f64 = 1e6;
 /// Nanoseconds for which larger messages of a connection may have links for themselves: who comes
 /// meanwhile waits for them, as before a queue, where a longer flow would share.
 const BULK_NS: f64 = 50e6;
@@ -103,8 +105,8 @@ struct Recent([Burst; 2]);
 
 impl Recent {
     /// Bytes of each burst that are not acknowledged at `now`, as if they had left evenly, and when the
-    /// last of them is.
-    fn under_way(&self, now: Instant, round_trip: u64) -> [(u64, Duration); 2] {
+    /// first and the last of them are.
+    fn under_way(&self, now: Instant, round_trip: u64) -> [(u64, (Duration, Duration)); 2] {
         self.0.map(|burst| {
             let left = (burst.last.0 + round_trip).saturating_sub(now.0);
             let length = burst.last.0 - burst.first.0;
@@ -113,7 +115,8 @@ impl Recent {
                 left if left >= length => burst.bytes,
                 left => whole(burst.bytes as f64 * left as f64 / length as f64),
             };
-            (bytes, Duration::from_nanos(left))
+            let from = left.saturating_sub(length);
+            (bytes, (Duration::from_nanos(from), Duration::from_nanos(left)))
         })
     }
 
@@ -191,15 +194,16 @@ impl Connection {
 
     /// Whether a message of `bytes` (of datagrams) leaves at once, beside all others.
     pub(super) fn fits(&self, now: Instant, bytes: u64) -> bool {
-        bytes <= SINGLE && self.has_window(now, bytes)
+        let is_single = bytes <= SINGLE || bytes as f64 <= self.ways.slowest * SINGLE_NS / 1e9;
+        is_single && self.has_window(now, bytes)
     }
 
     /// Whether nothing but the links holds back a message of `bytes` (of datagrams), and nobody else
     /// has larger ones on them: then it need not become a flow.
     pub(super) fn is_alone(&self, now: Instant, of: u32, bytes: u64, links: &[State]) -> bool {
         let pace = Pace::of(self.window.bytes(), self.ways.round_trip.as_secs_f64());
-        let is_held = self.ways.loss > 0.0 || pace.rate < self.ways.slowest;
-        if is_held || !self.has_window(now, bytes) {
+        // What fits the window has left before anything of it is acknowledged: none of it widens it.
+        if self.ways.loss > 0.0 || !self.has_window(now, bytes) {
             return false;
         }
         let mut stream = bytes as f64 / pace.rate * 1e9;
@@ -254,7 +258,9 @@ impl Connection {
             at.0 += waits + packet.min(lasts);
             takes = takes.max(lasts - packet.min(lasts));
         }
-        at.0 += takes.max(self.pace(now, size));
+        let paced = self.pace(now, size);
+        self.widen(now, paced);
+        at.0 += takes.max(paced);
         self.recent.add(now, at, self.ways.round_trip_ns, bytes);
         at.0 += self.ways.delay_ns;
         let packets = bytes.div_ceil(whole(DATAGRAM));
@@ -284,7 +290,9 @@ impl Connection {
             at = Instant(begin.0 + whole(DATAGRAM * link.takes()));
             stream = lasts;
         }
-        self.pacer.spend(now + Duration::from_nanos(whole(size / pace.rate * 1e9)));
+        let paced = whole(size / pace.rate * 1e9);
+        self.pacer.spend(now + Duration::from_nanos(paced));
+        self.widen(now, paced);
         let rest = stream * (1.0 - DATAGRAM / size);
         at.0 += whole(rest.max(0.0));
         self.recent.add(now, at, self.ways.round_trip_ns, bytes);
@@ -354,6 +362,21 @@ impl Connection {
         let takes = whole((later / pace.most).ceil() * pace.most / pace.rate * 1e9);
         self.pacer.spend(now + Duration::from_nanos(takes));
         takes
+    }
+
+    /// Takes in what is acknowledged while pacing holds back a message for so many nanoseconds from
+    /// `now`: the window is in use then, and grows.
+    fn widen(&mut self, now: Instant, paced: u64) {
+        let round_trip = self.ways.round_trip_ns;
+        let sum = |at: Instant| -> u64 {
+            self.recent.under_way(at, round_trip).iter().map(|(bytes, _)| bytes).sum()
+        };
+        let end = Instant(now.0 + paced);
+        let acked = if paced > 0 { sum(now).saturating_sub(sum(end)) } else { 0 };
+        if acked > 0 {
+            let sent = Instant(end.0.saturating_sub(round_trip));
+            self.window.acked(end, sent, acked as f64, self.ways.round_trip.as_secs_f64());
+        }
     }
 
     /// Notes how the acknowledgements of `packets` spread: each second one comes at once, and the last

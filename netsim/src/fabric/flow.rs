@@ -133,11 +133,18 @@ impl Flow {
         }
     }
 
-    /// Notes `bytes` sent before the flow, that are acknowledged `left` from now.
-    pub(super) fn precede(&mut self, bytes: u64, left: Duration) {
-        let step = left.as_nanos() / self.length.as_nanos().max(1);
-        let step = u32::try_from(step).unwrap_or(u32::MAX).min(self.steps - 1);
-        self.passed[step as usize][0] += bytes as f64;
+    /// Notes `bytes` sent before the flow, that are acknowledged evenly from one time from now to
+    /// another.
+    pub(super) fn precede(&mut self, bytes: u64, (from, to): (Duration, Duration)) {
+        let step = |left: Duration| {
+            let step = left.as_nanos() / self.length.as_nanos().max(1);
+            u32::try_from(step).unwrap_or(u32::MAX).min(self.steps - 1)
+        };
+        let (first, last) = (step(from), step(to));
+        let each = bytes as f64 / f64::from(last - first + 1);
+        for [arrives, _] in &mut self.passed[first as usize..=last as usize] {
+            *arrives += each;
+        }
         self.under_way += bytes as f64;
     }
 

@@ -150,10 +150,10 @@ impl State {
         self.backlog.saturating_sub(now.0.saturating_sub(self.seen.0))
     }
 
-    /// Nanoseconds of all work but that of flows which is left at `now`.
-    pub(super) fn work(&self, now: Instant) -> f64 {
-        let bulk = self.bulk.until.0.saturating_sub(now.0) as f64 * self.bulk.share;
-        self.backlog(now) as f64 + bulk
+    /// Nanoseconds of work beside that of flows within `length` nanoseconds from `now`.
+    pub(super) fn work(&self, now: Instant, length: f64) -> f64 {
+        let left = self.bulk.until.0.saturating_sub(now.0) as f64;
+        self.bulk.share.mul_add(left.min(length), self.backlog(now) as f64)
     }
 
     /// Whether a larger message is crossing that has the link for itself.

@@ -41,7 +41,7 @@ pub(super) fn allowance(
     let mut least = (f64::INFINITY, active.bottleneck);
     for link in path {
         let state = &links[link.0 as usize];
-        let free = (1.0 - state.work(now) / length).max(LEFT);
+        let free = (1.0 - state.work(now, length) / length).max(LEFT);
         let spare = ((state.capacity() - state.load).max(0.0) + active.rate) * free;
         if spare < least.0 {
             least = (spare, *link);
