@@ -41,7 +41,7 @@ use self::{
 use crate::{
     clock::Instant,
     device::Pass,
-    event::{Queue, Ticket},
+    event::{Queue, Ticket, Timers},
     workload::Source,
     world::World,
 };
@@ -71,10 +71,6 @@ enum Event {
     Ask(u32),
     /// A session's opening has been around the ring.
     Opened(u32, u32),
-    /// Steps arrive at a node that waits for them.
-    Wake(u32),
-    /// A node is done with what it runs.
-    Done(u32),
     /// A node has sent a step.
     Sent(u32),
     /// An outage begins or ends.
@@ -97,10 +93,8 @@ struct Flight {
 /// A node at work.
 #[derive(Debug, Default)]
 struct Worker {
-    /// What is on its way to it, in order of arrival, and when it wakes for the first of it. Nobody
-    /// wakes while it runs something: what came is there once that has ended.
+    /// What is on its way to it, in order of arrival.
     inbox: VecDeque<(Instant, u32)>,
-    wake: Option<(Instant, Ticket)>,
     /// Decode steps that wait, and pieces of prompts.
     decode: Vec<Step>,
     prompts: Prompts,
@@ -110,7 +104,6 @@ struct Worker {
     running: Vec<Step>,
     at_home: bool,
     busy: bool,
-    done: Option<Ticket>,
     /// Steps to send one after the other, and when the first has left.
     outbox: VecDeque<Step>,
     sent: Option<Ticket>,
@@ -138,6 +131,9 @@ struct Run<'a> {
     options: Options,
     now: Instant,
     queue: Queue<Event>,
+    /// Of every node: when it is done with what it runs, or when the first steps come to it if it runs
+    /// nothing.
+    timers: Timers,
     sources: Vec<Source>,
     /// Requests of each home that wait for room, in order.
     waiting: Vec<VecDeque<u32>>,
@@ -202,6 +198,7 @@ impl<'a> Run<'a> {
             options,
             now: Instant(0),
             queue: Queue::default(),
+            timers: Timers::new(world.nodes.len()),
             sources,
             waiting: vec![VecDeque::new(); world.nodes.len()],
             waits: BTreeSet::new(),
@@ -241,22 +238,22 @@ impl<'a> Run<'a> {
 
     /// Handles what comes next, if anything does until then; the network first.
     fn next(&mut self, until: Instant) -> bool {
-        let event = self.queue.next_at();
-        let network = self.carriage.next_at();
-        let at = match (event, network) {
-            (Some(event), Some(network)) => event.min(network),
-            (event, network) => match event.or(network) {
-                Some(at) => at,
-                None => return false,
-            },
-        };
-        if at > until {
+        const NEVER: (Instant, u64) = (Instant(u64::MAX), u64::MAX);
+        let event = self.queue.peek().unwrap_or(NEVER);
+        let timer = self.timers.peek();
+        let rings = timer.map_or(NEVER, |(_, at, number)| (at, number));
+        let network = self.carriage.next_at().unwrap_or(NEVER.0);
+        let at = event.min(rings).0.min(network);
+        if at > until || at == NEVER.0 {
             return false;
         }
         self.now = at;
         self.events += 1;
-        if network == Some(at) {
+        if network == at {
             self.network();
+        } else if let Some((node, ..)) = timer.filter(|_| rings < event) {
+            self.timers.clear(node);
+            self.rings(node);
         } else if let Some((_, event)) = self.queue.pop() {
             self.handle(event);
         }
@@ -268,8 +265,6 @@ impl<'a> Run<'a> {
             Event::Arrive(workload) => self.arrive(workload as usize),
             Event::Ask(session) => self.ask(session),
             Event::Opened(session, epoch) => self.opened(session, epoch),
-            Event::Wake(node) => self.woken(node as usize),
-            Event::Done(node) => self.done(node as usize),
             Event::Sent(node) => self.sent(node as usize),
             Event::Outage(index) => self.outage(index as usize),
             Event::Leapt(leap) => self.land_leap(leap),

@@ -1,10 +1,13 @@
 //! What happens next, in order of virtual time. Not what it means.
 
+mod timers;
+
 use std::{
     cmp::Ordering,
     collections::{BTreeSet, BinaryHeap},
 };
 
+pub use self::timers::Timers;
 use crate::clock::Instant;
 
 /// Events by time; of equal times, the one scheduled first comes first.
@@ -62,10 +65,15 @@ impl<E> Default for Queue<E> {
 impl<E> Queue<E> {
     /// Schedules `event` at `at`.
     pub fn push(&mut self, at: Instant, event: E) -> Ticket {
-        let number = self.scheduled;
-        self.scheduled += 1;
+        let number = self.number();
         self.order.push(Scheduled { at, number, event });
         Ticket { at, number }
+    }
+
+    /// A number that orders something else among events of the same time.
+    pub const fn number(&mut self) -> u64 {
+        self.scheduled += 1;
+        self.scheduled - 1
     }
 
     /// Takes an event back that has not happened yet.
@@ -77,11 +85,11 @@ impl<E> Queue<E> {
         }
     }
 
-    /// When the next event is.
-    pub fn next_at(&mut self) -> Option<Instant> {
+    /// When the next event is, and its number.
+    pub fn peek(&mut self) -> Option<(Instant, u64)> {
         while let Some(next) = self.order.peek() {
             if self.cancelled.is_empty() || !self.cancelled.remove(&next.number) {
-                return Some(next.at);
+                return Some((next.at, next.number));
             }
             self.order.pop();
         }
@@ -90,7 +98,7 @@ impl<E> Queue<E> {
 
     /// The next event and its time.
     pub fn pop(&mut self) -> Option<(Instant, E)> {
-        self.next_at()?;
+        self.peek()?;
         self.order.pop().map(|next| (next.at, next.event))
     }
 }

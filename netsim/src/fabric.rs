@@ -122,8 +122,8 @@ impl Fabric {
         if is_idle && connection.fits(now, size) {
             return Sent::Arrives(connection.pass(now, size, &mut self.links));
         }
-        if is_idle && connection.is_alone(now, to.0, size, &self.links) {
-            return Sent::Arrives(connection.pass_bulk(now, to.0, size, &mut self.links));
+        if is_idle && connection.takes_turn(now, to.0, size, &self.links) {
+            return Sent::Arrives(connection.pass_bulk(now, size, &mut self.links));
         }
         if let Some(active) = &mut connection.active {
             active.flow.push(bytes, tag);

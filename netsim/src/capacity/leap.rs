@@ -213,8 +213,7 @@ impl Run<'_> {
                 worker.busy = true;
                 worker.since = since;
                 worker.running = leap.steps;
-                let event = Event::Done(u32::try_from(node).unwrap_or(u32::MAX));
-                worker.done = Some(self.queue.push(end, event));
+                self.timers.set(node, end, self.queue.number());
             }
             Place::Over => self.send_on(leap.home, &mut leap.steps),
         }

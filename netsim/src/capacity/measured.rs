@@ -110,6 +110,8 @@ pub struct Measured {
     /// See above.
     pub running: u64,
     slice_ns: u64,
+    /// The slice that was looked up last, and when it begins.
+    last: (usize, u64),
     passes_max: usize,
 }
 
@@ -140,12 +142,19 @@ impl Measured {
             waiting: 0,
             running: 0,
             slice_ns: (until.0 / SLICES as u64).max(1),
+            last: (0, 0),
             passes_max: options.passes_max,
         }
     }
 
-    fn slice(&self, at: Instant) -> usize {
-        usize::try_from(at.0 / self.slice_ns).unwrap_or(SLICES).min(SLICES - 1)
+    fn slice(&mut self, at: Instant) -> usize {
+        let (slice, begins) = self.last;
+        if (begins..begins + self.slice_ns).contains(&at.0) {
+            return slice;
+        }
+        let slice = usize::try_from(at.0 / self.slice_ns).unwrap_or(SLICES).min(SLICES - 1);
+        self.last = (slice, slice as u64 * self.slice_ns);
+        slice
     }
 
     /// Tokens came.
@@ -165,8 +174,13 @@ impl Measured {
         let (first, last) = (self.slice(from), self.slice(to));
         let slice_ns = self.slice_ns;
         let place = &mut self.nodes[node];
-        place.busy_s += (to.0 - from.0) as f64 / SECOND;
+        let seconds = (to.0 - from.0) as f64 / SECOND;
+        place.busy_s += seconds;
         if place.slices.is_empty() {
+            return;
+        }
+        if first == last {
+            place.slices[first] += seconds;
             return;
         }
         for slice in first..=last {

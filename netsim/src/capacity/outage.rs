@@ -116,12 +116,13 @@ impl Run<'_> {
         self.ended_on_machine(Of::Pass(node));
         self.ended_on_machine(Of::Sending(node));
         let worker = &mut self.workers[node];
-        for ticket in [worker.done.take(), worker.sent.take()].into_iter().flatten() {
+        if let Some(ticket) = worker.sent.take() {
             self.queue.cancel(ticket);
         }
         if std::mem::take(&mut worker.busy) {
             worker.running.clear();
             self.measured.busy(node, worker.since, self.now);
+            self.timers.clear(node);
             self.expect_steps(node);
         }
     }

@@ -1,6 +1,6 @@
 //! What a node runs next, and what becomes of it. Not how steps travel.
 
-use super::{Event, Run, processors::Of, session::Step};
+use super::{Run, processors::Of, session::Step};
 use crate::{clock::Instant, device::Pass};
 
 impl Run<'_> {
@@ -17,22 +17,19 @@ impl Run<'_> {
 
     /// Makes sure that a node wakes when the first steps on their way arrive.
     pub(super) fn expect_steps(&mut self, node: usize) {
-        let worker = &mut self.workers[node];
         // What came to a node that failed while it ran lies in its past.
-        let Some(first) = worker.inbox.front().map(|(at, _)| *at.max(&self.now)) else { return };
-        match worker.wake {
-            Some((planned, _)) if planned <= first => return,
-            Some((_, ticket)) => self.queue.cancel(ticket),
-            None => {}
+        let Some(first) = self.workers[node].inbox.front().map(|(at, _)| *at.max(&self.now)) else { return };
+        if self.timers.at(node).is_none_or(|planned| planned > first) {
+            self.timers.set(node, first, self.queue.number());
         }
-        let event = Event::Wake(u32::try_from(node).unwrap_or(u32::MAX));
-        worker.wake = Some((first, self.queue.push(first, event)));
     }
 
-    /// Steps have arrived at a node.
-    pub(super) fn woken(&mut self, node: usize) {
-        self.workers[node].wake = None;
-        if !self.workers[node].busy {
+    /// A node is done with what it runs, or the first steps have come to one that runs nothing.
+    pub(super) fn rings(&mut self, node: usize) {
+        if self.workers[node].busy {
+            self.ended_on_machine(Of::Pass(node));
+            self.ended(node);
+        } else {
             self.go_on(node);
         }
     }
@@ -213,16 +210,9 @@ impl Run<'_> {
         ns
     }
 
-    /// A node is done with what it runs.
-    pub(super) fn done(&mut self, node: usize) {
-        self.ended_on_machine(Of::Pass(node));
-        self.ended(node);
-    }
-
     fn ended(&mut self, node: usize) {
         let worker = &mut self.workers[node];
         worker.busy = false;
-        worker.done = None;
         let (since, at_home) = (worker.since, worker.at_home);
         let mut running = std::mem::take(&mut worker.running);
         self.measured.busy(node, since, self.now);

@@ -90,14 +90,16 @@ impl Run<'_> {
 
     /// Something ends then, and no longer when it was to end before.
     fn expect(&mut self, of: Of, at: Instant) {
-        let number = |node| u32::try_from(node).unwrap_or(u32::MAX);
-        let (ticket, event) = match of {
-            Of::Pass(node) => (&mut self.workers[node].done, Event::Done(number(node))),
-            Of::Sending(node) => (&mut self.workers[node].sent, Event::Sent(number(node))),
-        };
-        if let Some(ticket) = ticket.take() {
-            self.queue.cancel(ticket);
+        match of {
+            Of::Pass(node) => self.timers.set(node, at, self.queue.number()),
+            Of::Sending(node) => {
+                let ticket = &mut self.workers[node].sent;
+                if let Some(ticket) = ticket.take() {
+                    self.queue.cancel(ticket);
+                }
+                let event = Event::Sent(u32::try_from(node).unwrap_or(u32::MAX));
+                *ticket = Some(self.queue.push(at, event));
+            }
         }
-        *ticket = Some(self.queue.push(at, event));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    flow::{self, Flow},
+    flow::{self, AMPLE, Flow},
     link::{LinkId, State},
     pacer::{Pace, Pacer},
     quic::Quic,
@@ -26,8 +26,8 @@ const GRANULARITY: f64 = 1e6;
 /// link.
 const SINGLE: u64 = 64 << 10;
 const SINGLE_NS: f64 = 1e6;
-/// Nanoseconds for which larger messages of a connection may have links for themselves: who comes
-/// meanwhile waits for them, as before a queue, where a longer flow would share.
+/// Nanoseconds of work on a link up to which larger messages take their turn on it, as in a queue: more
+/// is shared.
 const BULK_NS: f64 = 50e6;
 
 /// A connection over a path.
@@ -45,10 +45,10 @@ pub(super) struct Connection {
     pub active: Option<Box<Active>>,
     /// The computation of shares that listed it last.
     pub listed: u64,
-    /// When the last message arrives, and the last of those larger ones that were alone: nothing
+    /// When the last message arrives, and the last of those larger ones that took their turn: nothing
     /// overtakes them.
     arrived: Instant,
-    alone: Instant,
+    bulk: Instant,
     recent: Recent,
     /// The pace that follows from a window, and that window.
     paced: (f64, Pace),
@@ -67,6 +67,10 @@ pub(super) struct Ways {
     pub round_trip: Duration,
     pub delay_ns: u64,
     pub round_trip_ns: u64,
+    /// Nanoseconds of work on a link there that larger messages make at most: what its queue holds.
+    pub bulk_ns: f64,
+    /// A window beyond which the links alone decide, bytes.
+    pub ample: f64,
     /// Lost share of packets there.
     pub loss: f64,
     /// Bytes of datagrams a second of the slowest link there.
@@ -120,6 +124,11 @@ impl Recent {
         })
     }
 
+    /// Bytes of both that are not acknowledged at `now`.
+    fn sum(&self, now: Instant, round_trip: u64) -> u64 {
+        self.under_way(now, round_trip).iter().map(|(bytes, _)| bytes).sum()
+    }
+
     /// Adds bytes sent at `now` of which the last leave at `end`.
     fn add(&mut self, now: Instant, end: Instant, round_trip: u64, bytes: u64) {
         let Self([before, present]) = self;
@@ -155,7 +164,7 @@ impl Connection {
             active: None,
             listed: 0,
             arrived: Instant(0),
-            alone: Instant(0),
+            bulk: Instant(0),
             recent: Recent::default(),
             paced: (f64::NAN, Pace::of(1.0, 1.0)),
             deviation: f64::NAN,
@@ -164,7 +173,7 @@ impl Connection {
 
     /// Notes what its links are like now.
     pub(super) fn survey(&mut self, links: &[State]) {
-        let mut ways = Ways { slowest: f64::INFINITY, ..Ways::default() };
+        let mut ways = Ways { slowest: f64::INFINITY, bulk_ns: BULK_NS, ..Ways::default() };
         let mut arrives = 1.0;
         for (back, path) in self.paths.iter().enumerate() {
             for LinkId(id) in path {
@@ -176,7 +185,9 @@ impl Connection {
                 }
                 ways.delay += link.delay;
                 ways.jitter += u64::try_from(link.jitter.as_nanos()).unwrap_or(u64::MAX);
-                ways.slowest = ways.slowest.min(links[*id as usize].capacity());
+                let state = &links[*id as usize];
+                ways.slowest = ways.slowest.min(state.capacity());
+                ways.bulk_ns = ways.bulk_ns.min(state.queue_ns());
                 arrives *= 1.0 - f64::from(link.loss.min(MILLION)) / f64::from(MILLION);
             }
         }
@@ -186,6 +197,7 @@ impl Connection {
             // Half of the first sample, less what the other samples of a handshake leave of it.
             self.deviation = nanoseconds(ways.round_trip) as f64 * 0.375;
         }
+        ways.ample = AMPLE * ways.round_trip.as_secs_f64() * ways.slowest;
         ways.delay_ns = nanoseconds(ways.delay);
         ways.round_trip_ns = nanoseconds(ways.round_trip);
         self.ways = ways;
@@ -198,33 +210,32 @@ impl Connection {
         is_single && self.has_window(now, bytes)
     }
 
-    /// Whether nothing but the links holds back a message of `bytes` (of datagrams), and nobody else
-    /// has larger ones on them: then it need not become a flow.
-    pub(super) fn is_alone(&self, now: Instant, of: u32, bytes: u64, links: &[State]) -> bool {
-        let pace = Pace::of(self.window.bytes(), self.ways.round_trip.as_secs_f64());
+    /// Whether a message of `bytes` (of datagrams) of the connection `of` takes its turn on its links: it
+    /// fits the window, and what is before it on them is as short. Then it need not become a flow, which
+    /// would share them.
+    pub(super) fn takes_turn(
+        &mut self,
+        now: Instant,
+        of: u32,
+        bytes: u64,
+        links: &[State],
+    ) -> bool {
         // What fits the window has left before anything of it is acknowledged: none of it widens it.
         if self.ways.loss > 0.0 || !self.has_window(now, bytes) {
             return false;
         }
-        let mut stream = bytes as f64 / pace.rate * 1e9;
-        self.paths[0].iter().all(|LinkId(id)| {
-            let link = &links[*id as usize];
-            let takes = bytes as f64 * link.takes();
-            let waits = 1.0 - (stream / takes).min(1.0);
-            stream = stream.max(takes);
-            link.free_in(now, of).is_some_and(|left| {
-                let all = left as f64 + stream;
-                all <= BULK_NS && all * waits <= link.room() * link.takes()
-            })
-        })
+        let rate = self.full_pace().rate.min(self.ways.slowest);
+        let most = self.ways.bulk_ns - bytes as f64 / rate * 1e9;
+        let mut path = self.paths[0].iter().map(|LinkId(id)| &links[*id as usize]);
+        path.all(|link| link.turn(now, of).is_some_and(|left| left <= most))
     }
 
     fn has_window(&self, now: Instant, bytes: u64) -> bool {
         let limit = whole(self.window.bytes().min(self.flow_window));
-        let round_trip = self.ways.round_trip_ns;
         let flow = self.active.as_ref().map_or(0, |active| active.flow.under_way());
-        let recent = self.recent.under_way(now, round_trip).map(|(bytes, _)| bytes);
-        recent[0] + recent[1] + flow + bytes <= limit
+        let all: u64 = self.recent.0.iter().map(|burst| burst.bytes).sum();
+        let sum = flow + bytes;
+        sum + all <= limit || sum + self.recent.sum(now, self.ways.round_trip_ns) <= limit
     }
 
     /// A flow that begins at `now`.
@@ -259,7 +270,7 @@ impl Connection {
             takes = takes.max(lasts - packet.min(lasts));
         }
         let paced = self.pace(now, size);
-        self.widen(now, paced);
+        self.widen(now, Instant(now.0 + paced));
         at.0 += takes.max(paced);
         self.recent.add(now, at, self.ways.round_trip_ns, bytes);
         at.0 += self.ways.delay_ns;
@@ -272,33 +283,29 @@ impl Connection {
         self.arrive(at)
     }
 
-    /// When a message of `bytes` (of datagrams) arrives that has its links for itself.
-    pub(super) fn pass_bulk(
-        &mut self,
-        now: Instant,
-        of: u32,
-        bytes: u64,
-        links: &mut [State],
-    ) -> Instant {
+    /// When a message of `bytes` (of datagrams) arrives that takes its turn.
+    pub(super) fn pass_bulk(&mut self, now: Instant, bytes: u64, links: &mut [State]) -> Instant {
         let size = bytes as f64;
-        let pace = Pace::of(self.window.bytes(), self.ways.round_trip.as_secs_f64());
-        let (mut at, mut stream) = (now, size / pace.rate * 1e9);
+        let paced = size / self.full_pace().rate * 1e9;
+        // What went before it on the connection leaves first.
+        let begin = now.max(self.pacer.spent());
+        let (mut at, mut stream) = (begin, paced);
         for LinkId(id) in &self.paths[0] {
             let link = &mut links[*id as usize];
-            let (begin, lasts) = link.pass_bulk(at, size, (of, stream));
+            let (begin, lasts) = link.pass_bulk(at, size, stream);
             // Behind the slowest link a message follows packet by packet.
             at = Instant(begin.0 + whole(DATAGRAM * link.takes()));
             stream = lasts;
         }
-        let paced = whole(size / pace.rate * 1e9);
-        self.pacer.spend(now + Duration::from_nanos(paced));
-        self.widen(now, paced);
+        let end = begin + Duration::from_nanos(whole(paced));
+        self.pacer.spend(end);
+        self.widen(now, end);
         let rest = stream * (1.0 - DATAGRAM / size);
         at.0 += whole(rest.max(0.0));
         self.recent.add(now, at, self.ways.round_trip_ns, bytes);
         at.0 += self.ways.delay_ns + self.jitter(u64::MAX);
-        self.alone = self.arrive(at);
-        self.alone
+        self.bulk = self.arrive(at);
+        self.bulk
     }
 
     /// How long messages of `bytes` (of datagrams) take one by one on links that are idle, nanoseconds;
@@ -335,7 +342,7 @@ impl Connection {
             self.arrived = self.arrived.max(at);
             return self.arrived;
         }
-        at.max(self.alone)
+        at.max(self.bulk)
     }
 
     /// Extra delay of the last of `packets`, nanoseconds: none overtakes another.
@@ -348,13 +355,18 @@ impl Connection {
         whole(self.ways.jitter as f64 * (1.0 - short))
     }
 
-    /// How long pacing holds back the end of `size` bytes, nanoseconds.
-    fn pace(&mut self, now: Instant, size: f64) -> u64 {
-        if self.paced.0 != self.window.bytes() {
-            let window = self.window.bytes();
+    /// What its window and a round trip without queues allow.
+    fn full_pace(&mut self) -> Pace {
+        let window = self.window.bytes();
+        if self.paced.0 != window {
             self.paced = (window, Pace::of(window, self.ways.round_trip.as_secs_f64()));
         }
-        let pace = self.paced.1;
+        self.paced.1
+    }
+
+    /// How long pacing holds back the end of `size` bytes, nanoseconds.
+    fn pace(&mut self, now: Instant, size: f64) -> u64 {
+        let pace = self.full_pace();
         let later = size - self.pacer.take(now, size, pace);
         if later <= 0.0 {
             return 0;
@@ -364,15 +376,15 @@ impl Connection {
         takes
     }
 
-    /// Takes in what is acknowledged while pacing holds back a message for so many nanoseconds from
-    /// `now`: the window is in use then, and grows.
-    fn widen(&mut self, now: Instant, paced: u64) {
+    /// Takes in what is acknowledged while pacing holds back a message until `end`: the window is in
+    /// use then, and grows.
+    fn widen(&mut self, now: Instant, end: Instant) {
         let round_trip = self.ways.round_trip_ns;
-        let sum = |at: Instant| -> u64 {
-            self.recent.under_way(at, round_trip).iter().map(|(bytes, _)| bytes).sum()
-        };
-        let end = Instant(now.0 + paced);
-        let acked = if paced > 0 { sum(now).saturating_sub(sum(end)) } else { 0 };
+        if end <= now || self.window.bytes() >= self.ways.ample {
+            return;
+        }
+        let [before, after] = [now, end].map(|at| self.recent.sum(at, round_trip));
+        let acked = before.saturating_sub(after);
         if acked > 0 {
             let sent = Instant(end.0.saturating_sub(round_trip));
             self.window.acked(end, sent, acked as f64, self.ways.round_trip.as_secs_f64());

@@ -21,7 +21,7 @@ const STEPS: u32 = 8;
 const SETTLED_STEPS: u32 = 2;
 /// Windows, in bytes that the slowest link carries in a round trip, that hold back nothing: pacing has
 /// made up for what the link does not carry.
-const AMPLE: f64 = 2.0;
+pub(super) const AMPLE: f64 = 2.0;
 /// Message bytes in a full datagram of [`DATAGRAM`] bytes: less short header, tag and stream frame.
 const PAYLOAD: u64 = 1_415;
 /// Share of a flow-control window that is usable: the receiver opens it in eighths.

@@ -62,25 +62,29 @@ pub(super) struct State {
     busy: f64,
 }
 
-/// Larger messages of one connection that have the link for themselves, one after the other.
+/// Larger messages that take their turn on the link.
 #[derive(Debug, Clone, Copy, Default)]
 struct Bulk {
-    of: u32,
     /// When the last of them has crossed, and the part of the time until then that the link sends.
     until: Instant,
     share: f64,
-    /// Nanoseconds of work that wait at `at`, and how many come on top in each.
+    /// Nanoseconds of work that wait at `at`, how many come on top in each, and until when.
     queue: f64,
     at: Instant,
     gain: f64,
+    comes_until: Instant,
 }
 
 impl Bulk {
+    /// Nanoseconds of work that are left at `now`.
+    fn left(&self, now: Instant) -> f64 {
+        self.until.0.saturating_sub(now.0) as f64 * self.share
+    }
+
     /// Nanoseconds of work that wait before the link at `now`.
     fn queue(&self, now: Instant) -> f64 {
         let since = now.0.saturating_sub(self.at.0) as f64;
-        let left = self.until.0.saturating_sub(now.0) as f64;
-        self.gain.mul_add(since, self.queue).min(left)
+        (self.queue + self.gain * since).min(self.left(now)).max(0.0)
     }
 }
 
@@ -123,6 +127,11 @@ impl State {
         self.takes
     }
 
+    /// Nanoseconds of work that may wait before it.
+    pub(super) fn queue_ns(&self) -> f64 {
+        self.link.queue as f64 / ON_THE_LINE * self.takes
+    }
+
     /// Bytes of datagrams that may still wait before it.
     pub(super) fn room(&self) -> f64 {
         self.link.queue as f64 / ON_THE_LINE - self.queued
@@ -134,7 +143,7 @@ impl State {
     /// A message that comes late in the order of calls meets what waited when the last one came.
     pub(super) fn pass(&mut self, now: Instant, bytes: f64) -> (u64, u64) {
         let takes = bytes * self.takes;
-        let behind = self.queued.mul_add(self.takes, self.bulk.queue(now));
+        let behind = self.queued * self.takes + self.bulk.queue(now);
         let waits = self.backlog(now);
         self.seen = self.seen.max(now);
         self.backlog = waits + whole(takes);
@@ -153,36 +162,39 @@ impl State {
     /// Nanoseconds of work beside that of flows within `length` nanoseconds from `now`.
     pub(super) fn work(&self, now: Instant, length: f64) -> f64 {
         let left = self.bulk.until.0.saturating_sub(now.0) as f64;
-        self.bulk.share.mul_add(left.min(length), self.backlog(now) as f64)
+        self.backlog(now) as f64 + self.bulk.share * left.min(length)
     }
 
-    /// Whether a larger message is crossing that has the link for itself.
+    /// Whether larger messages are crossing.
     pub(super) const fn is_bulk(&self, now: Instant) -> bool {
         now.0 < self.bulk.until.0
     }
 
-    /// Nanoseconds until the link is free for the next larger message of a connection; `None` if others
-    /// have larger ones on it.
-    pub(super) fn free_in(&self, now: Instant, of: u32) -> Option<u64> {
-        let is_own = !self.is_bulk(now) || self.bulk.of == of;
-        let alone = is_own && self.flows.iter().all(|flow| *flow == of);
-        alone.then(|| self.bulk.until.0.saturating_sub(now.0))
+    /// Nanoseconds of larger messages before one that comes now; `None` if flows of others than `of`
+    /// share the link.
+    pub(super) fn turn(&self, now: Instant, of: u32) -> Option<f64> {
+        let free = self.flows.iter().all(|flow| *flow == of);
+        free.then(|| self.bulk.left(now))
     }
 
-    /// Passes a larger message of `bytes` that comes within `stream` nanoseconds from `now` on behind
-    /// those of its connection; returns when its first bytes cross and how long it takes to cross.
-    pub(super) fn pass_bulk(
-        &mut self,
-        now: Instant,
-        bytes: f64,
-        (of, stream): (u32, f64),
-    ) -> (Instant, f64) {
+    /// Passes a larger message of `bytes` that comes within `stream` nanoseconds from `now` on, in its
+    /// turn; returns when its first bytes cross and how long it takes to cross.
+    pub(super) fn pass_bulk(&mut self, now: Instant, bytes: f64, stream: f64) -> (Instant, f64) {
         let takes = bytes * self.takes;
         let lasts = stream.max(takes);
-        let begin = Instant(now.0.max(self.bulk.until.0) + self.backlog(now));
-        let (queue, gain) = (self.bulk.queue(now), (takes / stream - 1.0).max(0.0));
-        let until = Instant(begin.0 + whole(lasts));
-        self.bulk = Bulk { of, until, share: takes / lasts, queue, at: now, gain };
+        let before = self.bulk;
+        let left = before.left(now);
+        let begin = Instant(now.0 + self.backlog(now) + whole(left));
+        let until = before.until.max(Instant(begin.0 + whole(lasts)));
+        let others = if now < before.comes_until { before.gain + 1.0 } else { 0.0 };
+        self.bulk = Bulk {
+            until,
+            share: ((left + takes) / (until.0 - now.0).max(1) as f64).min(1.0),
+            queue: before.queue(now),
+            at: now,
+            gain: takes / stream + others - 1.0,
+            comes_until: before.comes_until.max(Instant(now.0 + whole(stream))),
+        };
         self.note(bytes, takes);
         (begin, lasts)
     }

@@ -62,6 +62,11 @@ impl Pacer {
         left + more
     }
 
+    /// When what was sent has left, as far as it held that back.
+    pub(super) const fn spent(&self) -> Instant {
+        self.counted
+    }
+
     /// Notes that all that may leave until `end` has left.
     pub(super) fn spend(&mut self, end: Instant) {
         (self.tokens, self.counted) = (0.0, self.counted.max(end));

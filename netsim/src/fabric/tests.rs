@@ -1,6 +1,6 @@
 //! Messages against closed forms: SimGrid's unit cases as far as QUIC has them, and the laws.
 
-mod alone;
+mod turns;
 
 use proptest::prelude::*;
 

@@ -67,7 +67,7 @@ impl<P> Way<P> {
 
     /// When the next packet arrives.
     pub(super) fn next_at(&mut self) -> Option<Instant> {
-        self.packets.next_at()
+        self.packets.peek().map(|next| next.0)
     }
 
     /// The next packet that arrives no later than `until`.

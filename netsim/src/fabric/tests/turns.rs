@@ -1,4 +1,4 @@
-//! Larger messages that have their links for themselves.
+//! Larger messages that take their turn on links.
 
 use super::*;
 
@@ -32,13 +32,12 @@ fn one_takes_its_delay_and_its_size_over_the_slowest_rate() {
 
 #[test]
 fn it_takes_what_a_flow_takes() {
+    let rate = |bytes: u64, took: f64| bytes as f64 / (took - 0.01);
     let (mut fabric, [one, _]) = pair();
-    let alone = arrives(&mut fabric, 0, one, 4_000_000);
-    // What another one has on the link makes a flow of it, which then follows.
-    let (mut fabric, [one, other]) = pair();
-    let _ = arrives(&mut fabric, 0, other, 70_000);
-    assert_eq!(fabric.send(Instant(0), one, 4_000_000, 0), Sent::Flows);
-    near(times(&mut fabric)[0], alone + seconds(70_000, GIGABIT), 0.03);
+    let turn = rate(5_900_000, arrives(&mut fabric, 0, one, 5_900_000));
+    let (mut fabric, [one, _]) = pair();
+    assert_eq!(fabric.send(Instant(0), one, 6_300_000, 0), Sent::Flows);
+    near(rate(6_300_000, times(&mut fabric)[0]), turn, 1e-3);
 }
 
 #[test]
@@ -80,13 +79,10 @@ fn a_small_one_of_others_waits_for_what_pacing_lets_queue() {
 }
 
 #[test]
-fn what_would_meet_others_or_fill_a_queue_or_waits_for_a_window_is_a_flow() {
+fn what_would_meet_flows_or_fill_a_queue_or_waits_for_a_window_is_a_flow() {
     let flows = |fabric: &mut Fabric, connection, bytes| {
         fabric.send(Instant(1_000), connection, bytes, 1) == Sent::Flows
     };
-    let (mut fabric, [one, other]) = pair();
-    let _ = arrives(&mut fabric, 0, one, 1_000_000);
-    assert!(flows(&mut fabric, other, 1_000_000), "another one's is on the link");
     let (mut fabric, [one, other]) = pair();
     let _ = fabric.send(Instant(0), one, 9_000_000, 0);
     assert!(flows(&mut fabric, other, 1_000_000), "a flow is on the link");
@@ -104,7 +100,15 @@ fn what_would_meet_others_or_fill_a_queue_or_waits_for_a_window_is_a_flow() {
 }
 
 #[test]
-fn one_and_a_flow_of_others_carry_no_more_than_the_link() {
+fn those_of_others_wait_for_their_turn() {
+    let (mut fabric, [one, other]) = pair();
+    let first = arrives(&mut fabric, 0, one, 2_000_000);
+    let second = arrives(&mut fabric, 1_000, other, 2_000_000);
+    near(second - first, seconds(2_000_000, GIGABIT), 1e-2);
+}
+
+#[test]
+fn a_flow_that_comes_after_one_gets_what_that_leaves() {
     let (mut fabric, [one, other]) = pair();
     let _ = arrives(&mut fabric, 0, one, 4_000_000);
     assert_eq!(fabric.send(Instant(1_000), other, 4_000_000, 1), Sent::Flows);
