@@ -75,7 +75,7 @@ enum Event {
     Sent(u32),
     /// An outage begins or ends.
     Outage(u32),
-    /// Rounds that nothing disturbed are over.
+    /// Rounds of a leap may be over.
     Leapt(u32),
     /// Home learns that a session lost a stage.
     Lost(u32, u32),
@@ -120,8 +120,37 @@ struct Worker {
     /// Sessions it is a stage of, and sessions it is home of.
     sessions: u32,
     asked: u32,
+    /// Of the sessions whose first stage it is: how many await their first token, and how many each
+    /// home has.
+    fresh: u32,
+    homes: Vec<(u32, u32)>,
+    /// Tokens until it is looked again whether they may leap.
+    patience: u32,
     /// The leap that it is part of.
     leap: Option<u32>,
+}
+
+impl Worker {
+    /// A session of a home has it as its first stage.
+    fn enter(&mut self, home: usize) {
+        let home = u32::try_from(home).unwrap_or(u32::MAX);
+        self.fresh += 1;
+        self.patience = 0;
+        match self.homes.iter_mut().find(|(other, _)| *other == home) {
+            Some((_, count)) => *count += 1,
+            None => self.homes.push((home, 1)),
+        }
+    }
+
+    /// Such a session is over, or loses it; `is_fresh` if its first token has not come.
+    fn leave(&mut self, home: u32, is_fresh: bool) {
+        self.fresh = self.fresh.saturating_sub(u32::from(is_fresh));
+        self.patience = 0;
+        if let Some((_, count)) = self.homes.iter_mut().find(|(other, _)| *other == home) {
+            *count -= 1;
+        }
+        self.homes.retain(|(_, count)| *count > 0);
+    }
 }
 
 /// One run.
@@ -149,7 +178,7 @@ struct Run<'a> {
     router: Router,
     carriage: Carriage,
     outages: Outages,
-    leaps: Leaps,
+    leaps: Leaps<'a>,
     prefixes: Prefixes,
     flights: Vec<Flight>,
     flights_free: Vec<u32>,
@@ -267,7 +296,7 @@ impl<'a> Run<'a> {
             Event::Opened(session, epoch) => self.opened(session, epoch),
             Event::Sent(node) => self.sent(node as usize),
             Event::Outage(index) => self.outage(index as usize),
-            Event::Leapt(leap) => self.land_leap(leap),
+            Event::Leapt(leap) => self.leapt(leap),
             Event::Lost(session, epoch) => self.lost(session, epoch),
             Event::Announce => self.announce(),
         }

@@ -14,6 +14,7 @@ mod flow;
 mod link;
 mod pacer;
 mod quic;
+mod ride;
 mod share;
 mod sharing;
 mod window;
@@ -29,6 +30,7 @@ use self::{
 pub use self::{
     link::{Link, LinkId, Traffic},
     quic::Quic,
+    ride::{Lines, Ride},
 };
 use crate::{clock::Instant, random::Random};
 

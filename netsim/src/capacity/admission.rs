@@ -142,6 +142,7 @@ impl Run<'_> {
             worker.promised += self.sessions[id as usize].positions() * u64::from(blocks.len());
             worker.sessions += 1;
         }
+        self.workers[route[0].0 as usize].enter(home);
         let session = &mut self.sessions[id as usize];
         if session.kept > 0 && session.route != route {
             session.kept = 0;
@@ -240,6 +241,8 @@ impl Run<'_> {
         let home = &mut self.workers[session.home as usize];
         home.asked = home.asked.saturating_sub(1);
         self.given_back += 1;
+        let is_fresh = session.state == State::Prompt;
+        self.workers[session.route[0].0 as usize].leave(session.home, is_fresh);
         for (node, blocks) in Rc::clone(&session.route).iter() {
             let worker = &mut self.workers[*node as usize];
             let held = positions * u64::from(blocks.len());

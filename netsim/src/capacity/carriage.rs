@@ -54,9 +54,13 @@ impl Carriage {
     /// The way from a node to another one.
     fn way(&mut self, world: &World, (from, to): (usize, usize), prompt: bool) -> Way {
         let number = |node: usize| u32::try_from(node).unwrap_or(u32::MAX);
-        let known = self.ways[from].iter().find(|way| way.to == number(to) && way.prompt == prompt);
-        if let Some(way) = known {
-            return *way;
+        let ways = &mut self.ways[from];
+        let known = ways.iter().position(|way| way.to == number(to) && way.prompt == prompt);
+        if let Some(place) = known {
+            let way = ways[place];
+            // What is taken often comes to the front.
+            ways.swap(place, place / 2);
+            return way;
         }
         let ids = |lines: Vec<usize>| -> Vec<LinkId> {
             lines.into_iter().map(|line| LinkId(number(line))).collect()

@@ -63,6 +63,10 @@ impl Run<'_> {
         session.context += u64::from(!prompt);
         let first = session.state == State::Prompt;
         session.state = State::Decode;
+        if first {
+            let entry = &mut self.workers[session.route[0].0 as usize];
+            entry.fresh = entry.fresh.saturating_sub(1);
+        }
         if session.output == 0 {
             // An audit: nothing is drawn.
             self.complete(id);

@@ -3,7 +3,7 @@
 use super::{
     Options, SECOND,
     admission::Ending,
-    session::{Session, State, Step},
+    session::{Session, State},
 };
 use crate::{clock::Instant, world::World};
 
@@ -190,19 +190,23 @@ impl Measured {
         }
     }
 
-    pub(super) fn passed(&mut self, node: usize, from: Instant, to: Instant, steps: &[Step]) {
+    /// A pass of a node from one time to another, with positions of prompts and of decode steps.
+    pub(super) fn passed(
+        &mut self,
+        node: usize,
+        (from, to): (Instant, Instant),
+        positions: impl FnOnce() -> (u32, u32),
+    ) {
         if self.passes.len() >= self.passes_max {
             return;
         }
-        let of = |prompt: bool| {
-            steps.iter().filter(|step| step.prompt == prompt).map(|step| step.piece).sum()
-        };
+        let (prompt, decode) = positions();
         self.passes.push(PassRecord {
             node: u32::try_from(node).unwrap_or(u32::MAX),
             from_ns: from.0,
             to_ns: to.0,
-            prompt: of(true),
-            decode: of(false),
+            prompt,
+            decode,
         });
     }
 

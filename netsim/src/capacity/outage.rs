@@ -146,9 +146,9 @@ impl Run<'_> {
         session.losses += 1;
         // Steps on their way mean nothing any more.
         session.epoch += 1;
-        session.state = State::Pausing;
         let epoch = session.epoch;
         self.release(id);
+        self.sessions[id as usize].state = State::Pausing;
         let at = self.after(self.world.recovery.detect_s.get());
         self.queue.push(at, Event::Lost(id, epoch));
     }

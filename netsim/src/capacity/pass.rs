@@ -220,7 +220,12 @@ impl Run<'_> {
             self.tokens(&mut running);
             self.leap(node, &mut running);
         } else {
-            self.measured.passed(node, since, self.now, &running);
+            self.measured.passed(node, (since, self.now), || {
+                let of = |prompt: bool| {
+                    running.iter().filter(|step| step.prompt == prompt).map(|step| step.piece).sum()
+                };
+                (of(true), of(false))
+            });
             self.passed(node, &mut running);
         }
         self.send_on(node, &mut running);

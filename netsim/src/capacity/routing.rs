@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use comity_protocol::{
+    block::BlockRange,
     directory::Candidate,
     placement::FlowStage,
     policy::Access,
@@ -18,6 +19,8 @@ use crate::{device::Pass, random::Random, scenario::RouterKind, world::World};
 
 /// Seconds between two announcements of a node.
 const ANNOUNCE_S: f64 = 30.0;
+/// Most choices to remember.
+const PLANNED_MAX: usize = 100_000;
 /// Random stream of choices among equals.
 const CHOICES: u64 = 0x524f_5501;
 
@@ -43,8 +46,10 @@ pub(super) struct Router {
     neighbours: Vec<Vec<Vec<u32>>>,
     /// What was announced last: sessions and free positions.
     announced: Vec<(u32, u64)>,
-    /// The mesh's choice since the last announcement.
+    /// The mesh's last choice since the last announcement, and what it chose while those of the nearest
+    /// nodes had room whose bits are set.
     chosen: BTreeMap<(usize, usize, usize), Rc<[Hop]>>,
+    planned: BTreeMap<(usize, usize, usize, u128), Result<Rc<[Hop]>, NoRoute>>,
     /// Time of one position through one block, nanoseconds.
     block_ns: Vec<u64>,
 }
@@ -77,6 +82,7 @@ impl Router {
             neighbours: neighbours(world),
             announced: Vec::new(),
             chosen: BTreeMap::new(),
+            planned: BTreeMap::new(),
             block_ns: block_ns.collect(),
         }
     }
@@ -177,7 +183,17 @@ impl Router {
         {
             return Ok(Rc::clone(route));
         }
-        let route = self.plan(world, workers, workload, positions)?;
+        let near = self.near(world, workload);
+        let whole = roomy(world, workers, &near, positions).map(|set| (key.0, key.1, key.2, set));
+        let known = whole.and_then(|whole| self.planned.get(&whole).cloned());
+        let route = known.unwrap_or_else(|| self.plan(world, workers, workload, positions));
+        if let Some(whole) = whole {
+            if self.planned.len() >= PLANNED_MAX {
+                self.planned.clear();
+            }
+            self.planned.insert(whole, route.clone());
+        }
+        let route = route?;
         self.chosen.insert(key, Rc::clone(&route));
         Ok(route)
     }
@@ -200,8 +216,7 @@ impl Router {
                 let blocks = place.blocks?;
                 let worker = &workers[index];
                 // A stage without room refuses an opening, whatever it announced.
-                let free =
-                    (worker.room - worker.promised.min(worker.room)) / u64::from(blocks.len());
+                let free = free(worker, blocks);
                 Some(Candidate {
                     peer: place.peer,
                     member: place.member.clone(),
@@ -262,6 +277,7 @@ impl Router {
 
     pub(super) fn forget(&mut self) {
         self.chosen.clear();
+        self.planned.clear();
     }
 }
 
@@ -325,6 +341,22 @@ fn weighted(routes: Vec<(Vec<Hop>, f64)>) -> Vec<Fixed> {
     let fixed =
         |(route, weight): (Vec<Hop>, f64)| Fixed { route: route.into(), weight, taken: 0.0 };
     routes.into_iter().map(fixed).collect()
+}
+
+/// Positions of these blocks that a node has room for.
+fn free(worker: &Worker, blocks: BlockRange) -> u64 {
+    (worker.room - worker.promised.min(worker.room)) / u64::from(blocks.len())
+}
+
+/// Which of some nodes have room, one bit for each; `None` if there are more nodes than bits.
+fn roomy(world: &World, workers: &[Worker], near: &[u32], positions: u64) -> Option<u128> {
+    let has = |node: u32| {
+        let blocks = world.nodes[node as usize].blocks;
+        blocks.is_some_and(|blocks| free(&workers[node as usize], blocks) >= positions)
+    };
+    let bits = near.iter().enumerate();
+    (near.len() <= 128)
+        .then(|| bits.fold(0, |set, (bit, node)| set | u128::from(has(*node)) << bit))
 }
 
 fn is_up(workers: &[Worker], hop: &Hop) -> bool {

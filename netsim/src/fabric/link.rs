@@ -78,11 +78,17 @@ struct Bulk {
 impl Bulk {
     /// Nanoseconds of work that are left at `now`.
     fn left(&self, now: Instant) -> f64 {
+        if now >= self.until {
+            return 0.0;
+        }
         self.until.0.saturating_sub(now.0) as f64 * self.share
     }
 
     /// Nanoseconds of work that wait before the link at `now`.
     fn queue(&self, now: Instant) -> f64 {
+        if now >= self.until {
+            return 0.0;
+        }
         let since = now.0.saturating_sub(self.at.0) as f64;
         (self.queue + self.gain * since).min(self.left(now)).max(0.0)
     }
@@ -143,15 +149,18 @@ impl State {
     /// A message that comes late in the order of calls meets what waited when the last one came.
     pub(super) fn pass(&mut self, now: Instant, bytes: f64) -> (u64, u64) {
         let takes = bytes * self.takes;
-        let behind = self.queued * self.takes + self.bulk.queue(now);
-        let waits = self.backlog(now);
+        let lasts = whole(takes);
+        let mut waits = self.backlog(now);
         self.seen = self.seen.max(now);
-        self.backlog = waits + whole(takes);
+        self.backlog = waits + lasts;
+        if self.queued > 0.0 || self.is_bulk(now) {
+            waits += whole(self.queued * self.takes + self.bulk.queue(now));
+        }
         if self.is_bulk(now) {
-            self.bulk.until.0 += whole(takes);
+            self.bulk.until.0 += lasts;
         }
         self.note(bytes, takes);
-        (waits + whole(behind), whole(takes))
+        (waits, lasts)
     }
 
     /// Nanoseconds of work with single messages that are left at `now`.
