@@ -44,6 +44,11 @@ impl Ride {
         ns + takes
     }
 
+    /// Counts a message of `bytes`.
+    pub fn note(&mut self, bytes: u64) {
+        self.bytes += datagram_bytes(bytes);
+    }
+
     /// When a message of `bytes` arrives that leaves at `now`.
     pub fn pass(&mut self, now: Instant, bytes: u64, lines: &mut Lines) -> Instant {
         let bytes = datagram_bytes(bytes);

@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
             let each = hidden_bytes + MESSAGE_BYTES;
             let most = u64::from(count) * each;
             let ride = self.carriage.fabric().ride(self.now, connection, most, &mut ring.lines)?;
-            ring.ways.push(Way { from: hop.0, to: hop.1, ride, each });
+            ring.ways.push(Way { from: hop.0, to: hop.1, ride, each, alone_ns: None });
         }
         for place in 0..ring.places.len() {
             let to_next = if place < last { ring.way(place, place + 1) } else { None };

@@ -37,6 +37,8 @@ pub(super) struct Way {
     pub ride: Ride,
     /// Bytes of a position.
     pub each: u64,
+    /// Nanoseconds of a message of the only group there is, once one has found the lines idle.
+    pub alone_ns: Option<u64>,
 }
 
 impl Ring<'_> {
@@ -129,7 +131,7 @@ impl Ring<'_> {
                 to = if at_home { self.groups[0].home } else { at + 1 };
                 way = if at_home { self.places[to].from_last } else { self.places[at].to_next };
             }
-            since = way.map_or(ends, |way| self.arrival(way, party.count, ends));
+            since = way.map_or(ends, |way| self.arrival_alone(way, party.count, ends));
             at = to;
             if since >= until {
                 self.places[at].inbox.push((since, party, at_home));
@@ -245,6 +247,19 @@ impl Ring<'_> {
     fn arrival(&mut self, way: usize, count: u32, now: Instant) -> Instant {
         let Way { ride, each, .. } = &mut self.ways[way];
         ride.pass(now, u64::from(count) * *each, &mut self.lines)
+    }
+
+    /// The same where nobody else's are on the lines.
+    fn arrival_alone(&mut self, way: usize, count: u32, now: Instant) -> Instant {
+        let Some(ns) = self.ways[way].alone_ns else {
+            let at = self.arrival(way, count, now);
+            let way = &mut self.ways[way];
+            way.alone_ns = Some(way.ride.idle_ns(u64::from(count) * way.each));
+            return at;
+        };
+        let Way { ride, each, .. } = &mut self.ways[way];
+        ride.note(u64::from(count) * *each);
+        Instant(now.0 + ns)
     }
 
     /// Nanoseconds that a place runs what it begins with.
