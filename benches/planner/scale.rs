@@ -181,7 +181,6 @@ fn world(shape: Shape, requests: f64, per_s: f64) -> World {
          coordinates_mbit = {mbit}\nlocal_round_trip_ms = 0.2\n[[device]]\nname = \"d\"\n\
          [device.time.measured]\npass_us = 200\nblock_us = {block_us}\ndecode_us = {decode_us}\n\
          prompt_us = {prompt_us}\ncontext_ns = 5\nkv_positions = {kv_positions}\nblocks_max = 40\n"
-
     );
     for model in 0..models {
         let _ =

@@ -18,7 +18,9 @@ impl Run<'_> {
     /// Makes sure that a node wakes when the first steps on their way arrive.
     pub(super) fn expect_steps(&mut self, node: usize) {
         // What came to a node that failed while it ran lies in its past.
-        let Some(first) = self.workers[node].inbox.front().map(|(at, _)| *at.max(&self.now)) else { return };
+        let Some(first) = self.workers[node].inbox.front().map(|(at, _)| *at.max(&self.now)) else {
+            return;
+        };
         if self.timers.at(node).is_none_or(|planned| planned > first) {
             self.timers.set(node, first, self.queue.number());
         }

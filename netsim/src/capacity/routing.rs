@@ -33,6 +33,12 @@ pub(super) enum NoRoute {
     Never,
 }
 
+/// Stages, or why there are none.
+type Choice = Result<Rc<[Hop]>, NoRoute>;
+
+/// A home, a model and a policy.
+type Asking = (usize, usize, usize);
+
 /// What homes know, and whose turn it is.
 #[derive(Debug)]
 pub(super) struct Router {
@@ -41,15 +47,15 @@ pub(super) struct Router {
     /// Routes of a workload with what goes along each, and how often each was taken.
     fixed: Vec<Vec<Fixed>>,
     /// Nodes a home chooses among, nearest first, by home, model and policy.
-    near: BTreeMap<(usize, usize, usize), Rc<[u32]>>,
+    near: BTreeMap<Asking, Rc<[u32]>>,
     /// Nodes of each model, those together that are equally far.
     neighbours: Vec<Vec<Vec<u32>>>,
     /// What was announced last: sessions and free positions.
     announced: Vec<(u32, u64)>,
     /// The mesh's last choice since the last announcement, and what it chose while those of the nearest
     /// nodes had room whose bits are set.
-    chosen: BTreeMap<(usize, usize, usize), Rc<[Hop]>>,
-    planned: BTreeMap<(usize, usize, usize, u128), Result<Rc<[Hop]>, NoRoute>>,
+    chosen: BTreeMap<Asking, Rc<[Hop]>>,
+    planned: BTreeMap<(Asking, u128), Choice>,
     /// Time of one position through one block, nanoseconds.
     block_ns: Vec<u64>,
 }
@@ -98,7 +104,7 @@ impl Router {
         workers: &[Worker],
         workload: usize,
         positions: u64,
-    ) -> Result<Rc<[Hop]>, NoRoute> {
+    ) -> Choice {
         match self.kind {
             RouterKind::Mesh => self.mesh(world, workers, workload, positions),
             RouterKind::Swarm => self.swarm(world, workers, workload, positions),
@@ -107,12 +113,7 @@ impl Router {
     }
 
     /// The route whose turn it is, by weights. Source: interleaved weighted round robin.
-    fn in_turn(
-        &mut self,
-        workers: &[Worker],
-        workload: usize,
-        positions: u64,
-    ) -> Result<Rc<[Hop]>, NoRoute> {
+    fn in_turn(&mut self, workers: &[Worker], workload: usize, positions: u64) -> Choice {
         let routes = &mut self.fixed[workload];
         let live = |fixed: &&mut Fixed| fixed.route.iter().all(|hop| is_up(workers, hop));
         let mut none = true;
@@ -138,7 +139,7 @@ impl Router {
         workers: &[Worker],
         workload: usize,
         positions: u64,
-    ) -> Result<Rc<[Hop]>, NoRoute> {
+    ) -> Choice {
         let near = self.near(world, workload);
         let count = world.models[world.workloads[workload].model].block_count;
         let (mut at, mut route) = (0, Vec::new());
@@ -175,7 +176,7 @@ impl Router {
         workers: &[Worker],
         workload: usize,
         positions: u64,
-    ) -> Result<Rc<[Hop]>, NoRoute> {
+    ) -> Choice {
         let asked = &world.workloads[workload];
         let key = (asked.home, asked.model, asked.policy);
         if let Some(route) = self.chosen.get(&key)
@@ -184,7 +185,7 @@ impl Router {
             return Ok(Rc::clone(route));
         }
         let near = self.near(world, workload);
-        let whole = roomy(world, workers, &near, positions).map(|set| (key.0, key.1, key.2, set));
+        let whole = roomy(world, workers, &near, positions).map(|set| (key, set));
         let known = whole.and_then(|whole| self.planned.get(&whole).cloned());
         let route = known.unwrap_or_else(|| self.plan(world, workers, workload, positions));
         if let Some(whole) = whole {
@@ -204,7 +205,7 @@ impl Router {
         workers: &[Worker],
         workload: usize,
         positions: u64,
-    ) -> Result<Rc<[Hop]>, NoRoute> {
+    ) -> Choice {
         let near = self.near(world, workload);
         let asked = &world.workloads[workload];
         let candidates: Vec<Candidate> = near

@@ -5,6 +5,7 @@ mod faults;
 mod laws;
 mod leaps;
 mod room;
+mod together;
 
 use std::path::Path;
 

@@ -197,13 +197,7 @@ impl Ring<'_> {
     }
 
     /// Enters a pass in the books.
-    fn book(
-        &self,
-        place: usize,
-        party: &Party,
-        time: (Instant, Instant),
-        books: &mut Measured,
-    ) {
+    fn book(&self, place: usize, party: &Party, time: (Instant, Instant), books: &mut Measured) {
         let it = &self.places[place];
         for group in party.iter().map(|group| &self.groups[group]) {
             books.given(it.institution, group.step.institution as usize, group.count, it.blocks);

@@ -192,3 +192,42 @@ fn what_slows_down_in_the_middle_of_a_leap_takes_longer_from_then_on() {
     assert_eq!(exact.samples, fast.samples);
     assert!(fast.events * 5 < exact.events, "{} for {}", fast.events, exact.events);
 }
+
+/// People at both ends of one route, who pause for so long between long answers, in both ways.
+fn both_ends(think_s: f64, tail: &str) -> [Measured; 2] {
+    let closed = format!("closed = {{ users = 2, think_s = {think_s} }}");
+    let text = SMALL
+        .replace("poisson = { per_s = 2.0 }", &closed)
+        .replace("output = { fixed = 16 }", "output = { fixed = 300 }")
+        .replace("prompt_us = 30", "prompt_us = 30\ncontext_ns = 300");
+    let asked = text[text.find("[[workload]]").unwrap()..].replace("north", "south");
+    both(world(&(text + &asked + tail)), 5, 300.0)
+}
+
+#[test]
+fn sessions_of_several_homes_leap_together() {
+    for tail in
+        ["", "[recovery]\nmode = \"replay\"\n[[fault]]\nnode = \"b\"\nat_s = 77.7\nfor_s = 9\n"]
+    {
+        let runs = both_ends(5.0, tail);
+        let (each, means) = apart(&runs);
+        assert!(each.len() > 60, "{}", each.len());
+        assert!(means.iter().all(|off| *off <= 1e-3), "means are {means:?} off: {tail}");
+        let [exact, fast] = &runs;
+        for (one, other) in exact.nodes.iter().zip(&fast.nodes) {
+            assert!((other.busy_s / one.busy_s - 1.0).abs() < 1e-2, "{tail}");
+        }
+        let all = |run: &Measured| run.given.iter().sum::<u64>() as f64;
+        assert!((all(fast) / all(exact) - 1.0).abs() < 1e-3, "{:?}, {:?}", fast.given, exact.given);
+        let crossed = |run: &Measured| run.lines.iter().map(|line| line.0 as f64).sum::<f64>();
+        assert!((crossed(fast) / crossed(exact) - 1.0).abs() < 1e-3, "{tail}");
+        assert!(fast.events * 3 < exact.events, "{} for {}", fast.events, exact.events);
+    }
+}
+
+#[test]
+fn the_last_slice_of_a_leap_has_what_ran_in_it() {
+    let [exact, fast] = both_ends(0.5, "");
+    let busy = |run: &Measured| run.nodes[0].slices[SLICES - 1];
+    assert!((busy(&fast) / busy(&exact) - 1.0).abs() < 0.1, "{} for {}", busy(&fast), busy(&exact));
+}

@@ -4,11 +4,7 @@ use std::path::Path;
 
 use toml::Value;
 
-use crate::{
-    commands::run::CommandError,
-    scenario::ScenarioFile,
-    toml_file::TomlFileError,
-};
+use crate::{commands::run::CommandError, scenario::ScenarioFile, toml_file::TomlFileError};
 
 /// Ends of keys that name a unit, and what it is called; the longest first.
 const UNITS: [(&str, &str); 9] = [
@@ -85,7 +81,10 @@ pub(super) fn combinations(varied: &[Varied]) -> Vec<Vec<String>> {
         let with = |point: &Vec<String>, value: &String| {
             point.iter().chain([value]).cloned().collect::<Vec<_>>()
         };
-        points.iter().flat_map(|point| varied.values.iter().map(move |value| with(point, value))).collect()
+        points
+            .iter()
+            .flat_map(|point| varied.values.iter().map(move |value| with(point, value)))
+            .collect()
     })
 }
 

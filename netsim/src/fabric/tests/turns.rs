@@ -22,7 +22,8 @@ fn pair() -> (Fabric, [ConnectionId; 2]) {
 #[test]
 fn one_takes_its_delay_and_its_size_over_the_slowest_rate() {
     for rates in [[GIGABIT, GIGABIT / 2], [GIGABIT / 2, GIGABIT]] {
-        let mut fabric = Fabric::new(&[link(rates[0], 10), link(rates[1], 5), link(GIGABIT, 15)], 1);
+        let mut fabric =
+            Fabric::new(&[link(rates[0], 10), link(rates[1], 5), link(GIGABIT, 15)], 1);
         let connection = fabric.connect(&links(&[0, 1]), &links(&[2]), OPEN);
         let took = arrives(&mut fabric, 0, connection, 1_000_000);
         near(took, 0.015 + seconds(1_000_000, GIGABIT / 2), 1e-3);

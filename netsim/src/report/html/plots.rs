@@ -85,7 +85,8 @@ pub(super) fn over_time(summary: &Summary) -> [String; 2] {
         busy.line(&along(&smooth(&node.over_time), 100.0), &node.node);
     }
     if let Some(first) = drawn.first().filter(|_| drawn.len() > NODES) {
-        let at = |slice: usize| -> Vec<f64> { drawn.iter().map(|it| it.over_time[slice]).collect() };
+        let at =
+            |slice: usize| -> Vec<f64> { drawn.iter().map(|it| it.over_time[slice]).collect() };
         let mean: Vec<f64> = (0..first.over_time.len()).map(|slice| mean(&at(slice))).collect();
         let name = format!("mean of the {} busiest", drawn.len());
         busy.line(&along(&smooth(&mean), 100.0), &name);
