@@ -1,9 +1,10 @@
 //! A network of links that connections share, as a fluid: messages in, arrivals out, in virtual time.
 //! Not packets: [`packet`](crate::packet) has those, to measure this against.
 //!
-//! A message that fits the window of its connection takes a closed form. What does not becomes a flow,
-//! whose window grows and shrinks as QUIC's would, and which shares links by weighted max-min. Drive it
-//! like every machine here: [`Fabric::send`], then [`Fabric::advance`] at [`Fabric::next_at`].
+//! A message that fits the window of its connection takes a closed form: a small one like a packet among
+//! others, a larger one in its turn, as long as its links have no flows and little such work. What does
+//! not becomes a flow, whose window grows and shrinks as QUIC's would, and which shares links by
+//! weighted max-min. Drive it like every machine here: [`Fabric::send`], then [`Fabric::advance`] at [`Fabric::next_at`].
 //!
 //! Sources: RFC 9002 and 9438 as quinn has them; SimGrid's fluid links, which know no state of a
 //! connection. Differs from both in that packets of a flow have no identity: a repair is bytes sent
@@ -14,6 +15,7 @@ mod flow;
 mod link;
 mod pacer;
 mod quic;
+mod recent;
 mod ride;
 mod share;
 mod sharing;

@@ -149,9 +149,6 @@ impl<'a> Run<'a> {
                 let session = &mut self.sessions[id as usize];
                 session.produced += group.rounds;
                 session.context += u64::from(group.rounds);
-                if group.rounds > 0 {
-                    session.last = group.last;
-                }
                 id = session.next;
             }
         }

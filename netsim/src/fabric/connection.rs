@@ -7,6 +7,7 @@ use super::{
     link::{LinkId, State},
     pacer::{Pace, Pacer},
     quic::Quic,
+    recent::Recent,
     whole,
     window::{DATAGRAM, Window},
 };
@@ -95,62 +96,6 @@ pub(super) struct Active {
     pub next: Instant,
 }
 
-/// Single messages of a round trip.
-#[derive(Debug, Clone, Copy, Default)]
-struct Burst {
-    first: Instant,
-    last: Instant,
-    bytes: u64,
-}
-
-/// Single messages sent of late, in the round trip before and in the present one.
-#[derive(Debug, Clone, Copy, Default)]
-struct Recent([Burst; 2]);
-
-impl Recent {
-    /// Bytes of each burst that are not acknowledged at `now`, as if they had left evenly, and when the
-    /// first and the last of them are.
-    fn under_way(&self, now: Instant, round_trip: u64) -> [(u64, (Duration, Duration)); 2] {
-        self.0.map(|burst| {
-            let left = (burst.last.0 + round_trip).saturating_sub(now.0);
-            let length = burst.last.0 - burst.first.0;
-            let bytes = match left {
-                0 => 0,
-                left if left >= length => burst.bytes,
-                left => whole(burst.bytes as f64 * left as f64 / length as f64),
-            };
-            let from = left.saturating_sub(length);
-            (bytes, (Duration::from_nanos(from), Duration::from_nanos(left)))
-        })
-    }
-
-    /// Bytes of both that are not acknowledged at `now`.
-    fn sum(&self, now: Instant, round_trip: u64) -> u64 {
-        self.under_way(now, round_trip).iter().map(|(bytes, _)| bytes).sum()
-    }
-
-    /// Adds bytes sent at `now` of which the last leave at `end`.
-    fn add(&mut self, now: Instant, end: Instant, round_trip: u64, bytes: u64) {
-        let Self([before, present]) = self;
-        if present.bytes == 0 || now.0 >= present.first.0 + round_trip {
-            // What was sent before `before` is acknowledged by now.
-            *before = *present;
-            *present = Burst { first: now, last: now, bytes: 0 };
-        }
-        present.last = present.last.max(end);
-        present.bytes += bytes;
-    }
-
-    /// Notes bytes of a flow that left evenly within `round` before `now`.
-    fn follow(&mut self, now: Instant, round: Duration, bytes: u64) {
-        let Self([before, present]) = self;
-        let first = Instant(now.0.saturating_sub(nanoseconds(round)));
-        // What was sent before the flow counts among its bytes.
-        *before = Burst::default();
-        *present = Burst { first, last: now, bytes };
-    }
-}
-
 impl Connection {
     pub(super) fn new(paths: [Vec<LinkId>; 2], quic: Quic, random: Random) -> Self {
         Self {
@@ -206,8 +151,11 @@ impl Connection {
 
     /// Whether a message of `bytes` (of datagrams) leaves at once, beside all others.
     pub(super) fn fits(&self, now: Instant, bytes: u64) -> bool {
-        let is_single = bytes <= SINGLE || bytes as f64 <= self.ways.slowest * SINGLE_NS / 1e9;
-        is_single && self.has_window(now, bytes)
+        self.is_single(bytes) && self.has_window(now, bytes)
+    }
+
+    fn is_single(&self, bytes: u64) -> bool {
+        bytes <= SINGLE || bytes as f64 <= self.ways.slowest * SINGLE_NS / 1e9
     }
 
     /// Whether a message of `bytes` (of datagrams) of the connection `of` takes its turn on its links: it
@@ -233,7 +181,7 @@ impl Connection {
     fn has_window(&self, now: Instant, bytes: u64) -> bool {
         let limit = whole(self.window.bytes().min(self.flow_window));
         let flow = self.active.as_ref().map_or(0, |active| active.flow.under_way());
-        let all: u64 = self.recent.0.iter().map(|burst| burst.bytes).sum();
+        let all: u64 = self.recent.bytes().iter().sum();
         let sum = flow + bytes;
         sum + all <= limit || sum + self.recent.sum(now, self.ways.round_trip_ns) <= limit
     }
@@ -315,7 +263,7 @@ impl Connection {
         let limit = whole(self.window.bytes().min(self.flow_window));
         let pace = Pace::of(self.window.bytes(), round_trip.as_secs_f64());
         let size = bytes as f64;
-        let held = bytes > SINGLE.min(limit) || size > pace.most;
+        let held = !self.is_single(bytes) || bytes > limit || size > pace.most;
         let is_idle = |id: &LinkId| {
             let link = &links[id.0 as usize];
             link.flows.is_empty() && !link.is_bulk(now)
@@ -413,7 +361,7 @@ impl Connection {
         let spread = (4.0 * self.deviation).max(GRANULARITY);
         let probe = round_trip + spread + nanoseconds(self.quic.ack_delay) as f64;
         let behind = self.random.next() % packets.max(1);
-        let used = self.recent.0.iter().map(|burst| burst.bytes).max().unwrap_or(0) as f64;
+        let used = self.recent.bytes().into_iter().max().unwrap_or(0) as f64;
         if !self.quic.lenient || used >= self.window.bytes() / 2.0 {
             self.window.lost(now, now);
         }

@@ -234,8 +234,7 @@ impl<'a> Groups<'_, 'a> {
                 return None;
             }
             let (count, context) = (step.count(), step.context);
-            let (rounds, last) = (0, self.run.now);
-            self.all.push(Group { step: *step, count, context, home, left, rounds, last });
+            self.all.push(Group { step: *step, count, context, home, left, rounds: 0 });
             party.push(known, count);
         }
         Some(party)

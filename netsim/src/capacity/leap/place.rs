@@ -20,9 +20,8 @@ pub(super) struct Group {
     pub home: usize,
     /// Tokens that may come before the last one of any of its sessions.
     pub left: u32,
-    /// Tokens that came for each, and when the last did.
+    /// Tokens that came for each.
     pub rounds: u32,
-    pub last: Instant,
 }
 
 /// Groups that are somewhere together, in order.

@@ -166,7 +166,6 @@ impl Ring<'_> {
             group.context += u64::from(group.count);
             group.left = group.left.saturating_sub(1);
             group.rounds += 1;
-            group.last = now;
         }
         books.tokens(party.count, now);
     }

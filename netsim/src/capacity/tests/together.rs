@@ -30,6 +30,26 @@ fn those_that_meet_in_a_pass_stay_together_and_end_one_by_one() {
 }
 
 #[test]
+fn those_whose_message_is_lost_are_lost_together_and_all_go_on() {
+    let faults = "[recovery]\nmode = \"replay\"\n[[fault]]\nlink = [\"delft\", \"ghent\"]\nat_s = 30\nfor_s = 2\n\
+                  [[fault]]\nnode = \"b\"\nat_s = 50\nfor_s = 2\n";
+    // Passes hold what decodes at times and at times not.
+    let batch = "batch = { positions_max = 7, prompt_positions_min = 3 }";
+    let text = SMALL
+        .replace("poisson = { per_s = 2.0 }", "closed = { users = 12 }")
+        .replace("output = { fixed = 16 }", "output = { fixed = 40 }")
+        .replace("name = \"box\"\n[device", &format!("name = \"box\"\n{batch}\n[device"));
+    let measured = simulate(&world(&(text + faults)), options(100.0));
+    // Each of the twelve gets as much as any other, to the end.
+    let late = measured.samples.iter().filter(|sample| sample.asked_s > 60.0).count();
+    assert_eq!(measured.running + measured.waiting, 12);
+    let asked: Vec<f64> = measured.samples.iter().map(|sample| sample.token_s).collect();
+    let slowest = asked.iter().copied().fold(0.0, f64::max);
+    assert!(late > 12 * 10, "{late}");
+    assert!(slowest < 0.5, "{slowest}");
+}
+
+#[test]
 fn a_pass_that_holds_fewer_takes_those_that_came_first() {
     let measured =
         crowd(12, "{ fixed = 100 }", "batch = { positions_max = 5, prompt_positions_min = 1 }");

@@ -14,7 +14,7 @@ fn arrives(fabric: &mut Fabric, at_us: u64, connection: ConnectionId, bytes: u64
 /// Two connections over one link, with a window of eight megabytes for 20 ms there and back.
 fn pair() -> (Fabric, [ConnectionId; 2]) {
     let mut fabric = Fabric::new(&[link(GIGABIT, 10), link(GIGABIT, 10)], 1);
-    let quic = Quic { initial_window: 8_000_000, ..OPEN };
+    let quic = Quic { initial_window: 8_000_000, ordered: false, ..OPEN };
     let pair = [0, 1].map(|_| fabric.connect(&links(&[0]), &links(&[1]), quic));
     (fabric, pair)
 }
@@ -47,8 +47,30 @@ fn pacing_alone_may_hold_it_back() {
     let quic = Quic { initial_window: 1_100_000, ..OPEN };
     let connection = fabric.connect(&links(&[0]), &links(&[1]), quic);
     let size = datagram_bytes(1_000_000) as f64;
+    let lasts = size / (1.25 * 1_100_000.0 / 0.02);
     let took = arrives(&mut fabric, 0, connection, 1_000_000);
-    near(took, 0.01 + size / (1.25 * 1_100_000.0 / 0.02), 1e-3);
+    near(took, 0.01 + lasts, 1e-3);
+    // The next one leaves once it has left.
+    let mut fabric = Fabric::new(&[link(GIGABIT, 20), link(GIGABIT, 20)], 1);
+    let quic = Quic { initial_window: 2_200_000, ..OPEN };
+    let connection = fabric.connect(&links(&[0]), &links(&[1]), quic);
+    let took = [0, 0].map(|_| arrives(&mut fabric, 0, connection, 1_000_000));
+    near(took[1] - took[0], lasts, 0.03);
+}
+
+#[test]
+fn a_window_grows_while_pacing_holds_messages_back() {
+    let mut fabric = Fabric::new(&[link(GIGABIT, 10), link(GIGABIT, 10)], 1);
+    let quic = Quic { initial_window: 800_000, ..OPEN };
+    for (every_us, grows) in [(4_500, true), (200_000, false)] {
+        let connection = fabric.connect(&links(&[0]), &links(&[1]), quic);
+        let from = if grows { 0 } else { 10_000_000 };
+        for n in 0..200 {
+            let _ = arrives(&mut fabric, from + n * every_us, connection, 150_000);
+        }
+        let window = fabric.window(connection);
+        assert_eq!(window > 1_600_000, grows, "{window} with one in {every_us} us");
+    }
 }
 
 #[test]
@@ -106,6 +128,12 @@ fn those_of_others_wait_for_their_turn() {
     let first = arrives(&mut fabric, 0, one, 2_000_000);
     let second = arrives(&mut fabric, 1_000, other, 2_000_000);
     near(second - first, seconds(2_000_000, GIGABIT), 1e-2);
+    // Both come in at four times the rate of the link: seven times what it carries waits.
+    let (mut fabric, [one, other]) = pair();
+    let third = fabric.connect(&links(&[0]), &links(&[1]), OPEN);
+    let _ = [one, other].map(|it| arrives(&mut fabric, 0, it, 2_000_000));
+    let waited = arrives(&mut fabric, 1_000, third, 100) - 0.011 - seconds(100, GIGABIT);
+    assert!((0.006..0.0075).contains(&waited), "{waited}");
 }
 
 #[test]
