@@ -15,6 +15,7 @@ use std::{
 
 use comity_netsim::{
     capacity::{Options, simulate},
+    data,
     report::html,
     scenario::ScenarioFile,
     world::World,
@@ -29,6 +30,10 @@ const THREADS: usize = 2;
 /// Requests of each point of a sweep, and its points.
 const POINT_REQUESTS: u32 = 10_000;
 const POINTS: usize = 1_000;
+
+/// A scenario of forty institutions, and fewer requests a second than all of them ask.
+const GALLERY: &str = "netsim/scenarios/forty-institutions.toml";
+const GALLERY_PER_S: f64 = 15.0;
 
 /// Tokens of prompts and answers: about those of the Azure conversations of 2023, shorter prompts.
 const LENGTHS: &str = "lengths = { drawn = { \
@@ -72,10 +77,18 @@ pub(crate) fn report() {
     heading("40 institutions with a node each, 1.5 requests/s each");
     let by_requests: Vec<Took> =
         sizes.iter().map(|size| run(Shape::Forty, f64::from(*size), 1.5)).collect();
-    heading("40 institutions with a fast node each, 12 requests/s each");
-    sizes.iter().for_each(|size| drop(run(Shape::Fast, f64::from(*size), 12.0)));
+    heading("40 institutions with a fast node each, 9 requests/s each");
+    for size in &sizes {
+        run(Shape::Fast, f64::from(*size), 9.0);
+    }
     heading("40 institutions with a node each, 0.05 requests/s each: seldom two in a ring");
     run(Shape::Forty, 10_000.0, 0.05);
+    if let Some(folder) = data::folder() {
+        heading("netsim/scenarios/forty-institutions.toml, for as long as it takes");
+        for size in &sizes {
+            gallery(&folder, *size);
+        }
+    }
     heading("248 nodes an institution, rings within it");
     let wide = if long { 1_000_000.0 } else { 20_000.0 };
     let by_nodes: Vec<Took> = institutions
@@ -108,13 +121,33 @@ fn heading(what: &str) {
     ));
 }
 
-/// Builds a world, simulates it once and prints what that took.
 fn run(shape: Shape, requests: f64, per_s: f64) -> Took {
+    take(|| {
+        let world = world(shape, requests, per_s);
+        let options = options(&world);
+        (world, options)
+    })
+}
+
+/// The consortium of the gallery, until so many requests have come.
+fn gallery(folder: &Path, requests: u32) -> Took {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(GALLERY);
+    let file = ScenarioFile::load(&path).expect("the scenario");
+    take(|| {
+        let world = World::resolve(&file, Some(folder)).expect("its world");
+        let until_s = f64::from(requests) / GALLERY_PER_S;
+        let options = Options { until_s, requests_max: requests.into(), ..options(&world) };
+        (world, options)
+    })
+}
+
+/// Builds a world, simulates it once and prints what that took.
+fn take(build: impl FnOnce() -> (World, Options)) -> Took {
     // Counts the peak from here on.
     let _ = fs::write("/proc/self/clear_refs", "5");
     let begin = processor_s();
-    let world = world(shape, requests, per_s);
-    let measured = simulate(&world, options(&world));
+    let (world, options) = build();
+    let measured = simulate(&world, options);
     let took = Took {
         nodes: world.nodes.len(),
         requests: measured.requests,
