@@ -102,18 +102,18 @@ impl<'a> Run<'a> {
         let entry = &self.workers[route[0].0 as usize];
         let count = entry.sessions;
         let mut nodes: Vec<usize> = route.iter().map(|hop| hop.0 as usize).collect();
-        for (home, asked) in &entry.homes {
-            let home = *home as usize;
-            let worker = &self.workers[home];
-            if worker.asked != *asked {
-                return None;
-            }
+        for home in entry.homes.iter().map(|(home, _)| *home as usize) {
             if !nodes.contains(&home) {
-                if worker.sessions > 0 || !self.is_free(home) {
+                if self.workers[home].sessions > 0 || !self.is_free(home) {
                     return None;
                 }
                 nodes.push(home);
             }
+        }
+        // Rows of other routes come to those that are homes of more sessions.
+        let asked = |node: usize| entry.homes.iter().find(|(home, _)| *home as usize == node);
+        if nodes.iter().any(|node| self.workers[*node].asked != asked(*node).map_or(0, |it| it.1)) {
+            return None;
         }
         let mut groups = Groups { run: self, route, nodes: &nodes, all: Vec::new() };
         let leaving = groups.party(steps)?;
