@@ -119,6 +119,15 @@ impl Device {
         whole(self.head_ns.1.mul_add(f64::from(positions), self.head_ns.0))
     }
 
+    /// Whether a pass never takes less time for more decoded positions.
+    #[must_use]
+    pub fn rises(&self) -> bool {
+        match &self.pace {
+            Pace::Table { decode, .. } => decode.rises(),
+            Pace::Roofline { .. } | Pace::Lines { .. } => true,
+        }
+    }
+
     /// Positions of KV cache beside so many blocks; none if they do not fit.
     #[must_use]
     pub fn kv_positions(&self, blocks: u32) -> u64 {

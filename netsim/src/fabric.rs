@@ -183,14 +183,18 @@ impl Fabric {
         self.survey(link);
     }
 
-    /// Cuts a link: flows over it end, also those whose acknowledgements took it, and what they had not
-    /// delivered never arrives.
-    pub fn cut(&mut self, link: LinkId) {
+    /// Cuts a link: flows over it end, also those whose acknowledgements took it. Returns what they had
+    /// not delivered, which never arrives.
+    pub fn cut(&mut self, link: LinkId) -> Vec<u64> {
         self.links[link.0 as usize].is_cut = true;
+        let mut lost = Vec::new();
         for id in self.over(link) {
+            let active = &self.connections[id.0 as usize].active;
+            lost.extend(active.iter().flat_map(|active| active.flow.tags()));
             self.leave(id);
         }
         self.survey(link);
+        lost
     }
 
     /// Mends a link that was cut; connections over it go on with the windows they had.
@@ -217,14 +221,6 @@ impl Fabric {
     #[must_use]
     pub fn busy_ns(&self, link: LinkId, bytes: u64) -> u64 {
         whole(datagram_bytes(bytes) as f64 * self.links[link.0 as usize].takes())
-    }
-
-    /// Counts `times` messages of `bytes` that nothing held up.
-    pub fn repeat(&mut self, connection: ConnectionId, bytes: u64, times: u64) {
-        let all = (datagram_bytes(bytes) * times) as f64;
-        for LinkId(link) in &self.connections[connection.0 as usize].paths[0] {
-            self.links[*link as usize].carry(all);
-        }
     }
 
     /// What crossed a link so far.

@@ -231,7 +231,7 @@ impl Run<'_> {
     }
 
     /// What was on it never arrives: its sessions have lost a stage.
-    fn lose(&mut self, flight: u32) {
+    pub(super) fn lose(&mut self, flight: u32) {
         let steps = std::mem::take(&mut self.flights[flight as usize].steps);
         for step in &steps {
             if self.is_current(step) {

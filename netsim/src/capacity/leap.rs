@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
         leap.ends = None;
         leap.ring.advance(self.now, &mut self.measured);
         let end = leap.ring.end(self.now);
-        if end.0 - self.now.0 >= u64::from(ROUNDS_MIN) * leap.round_ns {
+        if end.0.saturating_sub(self.now.0) >= u64::from(ROUNDS_MIN) * leap.round_ns {
             leap.ends = Some(self.queue.push(end, Event::Leapt(place)));
         } else {
             self.land(place);
@@ -137,6 +137,7 @@ impl<'a> Run<'a> {
         for Way { ride, .. } in &leap.ring.ways {
             self.carriage.fabric().count(ride);
         }
+        self.carriage.fabric().occupy(self.now, &leap.ring.lines);
         self.tell(&leap.ring);
         self.put_back(&leap.ring);
     }

@@ -178,7 +178,11 @@ impl Run<'_> {
         let fabric = self.carriage.fabric();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
         match (effect, begins) {
-            (Effect::Down, true) => fabric.cut(link),
+            (Effect::Down, true) => {
+                for flight in fabric.cut(link) {
+                    self.lose(u32::try_from(flight).unwrap_or(u32::MAX));
+                }
+            }
             (Effect::Down, false) => fabric.mend(link),
             (Effect::Rate(share), _) => {
                 let rate = if begins { usual.rate * share } else { usual.rate };

@@ -22,6 +22,12 @@ pub enum CurveError {
 }
 
 impl Curve {
+    /// Whether it never falls, not beyond its ends either.
+    #[must_use]
+    pub fn rises(&self) -> bool {
+        self.points.is_sorted_by(|one, next| one.1 <= next.1)
+    }
+
     /// Reads lines of two numbers.
     ///
     /// # Errors

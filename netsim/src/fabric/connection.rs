@@ -169,7 +169,7 @@ impl Connection {
         links: &[State],
     ) -> bool {
         // What fits the window has left before anything of it is acknowledged: none of it widens it.
-        if self.ways.loss > 0.0 || !self.has_window(now, bytes) {
+        if self.active.is_some() || self.ways.loss > 0.0 || !self.has_window(now, bytes) {
             return false;
         }
         let rate = self.full_pace().rate.min(self.ways.slowest);
@@ -217,8 +217,9 @@ impl Connection {
             at.0 += waits + packet.min(lasts);
             takes = takes.max(lasts - packet.min(lasts));
         }
+        let before = now.max(self.pacer.spent());
         let paced = self.pace(now, size);
-        self.widen(now, Instant(now.0 + paced));
+        self.widen(before, Instant(now.0 + paced));
         at.0 += takes.max(paced);
         self.recent.add(now, at, self.ways.round_trip_ns, bytes);
         at.0 += self.ways.delay_ns;
@@ -247,7 +248,7 @@ impl Connection {
         }
         let end = begin + Duration::from_nanos(whole(paced));
         self.pacer.spend(end);
-        self.widen(now, end);
+        self.widen(begin, end);
         let rest = stream * (1.0 - DATAGRAM / size);
         at.0 += whole(rest.max(0.0));
         self.recent.add(now, at, self.ways.round_trip_ns, bytes);

@@ -167,6 +167,11 @@ impl Flow {
         dropped
     }
 
+    /// What is not delivered.
+    pub(super) fn tags(&self) -> impl Iterator<Item = u64> + '_ {
+        self.messages.iter().map(|message| message.tag)
+    }
+
     /// Whether all messages were delivered.
     pub(super) fn is_done(&self) -> bool {
         self.messages.is_empty()

@@ -208,6 +208,13 @@ impl State {
         (begin, lasts)
     }
 
+    /// Notes that single messages keep it busy until `free`.
+    pub(super) fn occupy(&mut self, now: Instant, free: Instant) {
+        let left = self.backlog(now).max(free.0.saturating_sub(now.0));
+        self.seen = self.seen.max(now);
+        self.backlog = left;
+    }
+
     /// Counts bytes of a flow.
     pub(super) fn carry(&mut self, bytes: f64) {
         self.note(bytes, bytes * self.takes);

@@ -51,8 +51,8 @@ impl Recent {
     /// Adds bytes sent at `now` of which the last leave at `end`.
     pub(super) fn add(&mut self, now: Instant, end: Instant, round_trip: u64, bytes: u64) {
         let Self([before, present]) = self;
-        if present.bytes == 0 || now.0 >= present.first.0 + round_trip {
-            // What was sent before `before` is acknowledged by now.
+        let is_acked = now.0 >= before.last.0 + round_trip;
+        if present.bytes == 0 || is_acked && now.0 >= present.first.0 + round_trip {
             *before = *present;
             *present = Burst { first: now, last: now, bytes: 0 };
         }

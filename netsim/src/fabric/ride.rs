@@ -92,6 +92,13 @@ impl Fabric {
         Some(Ride { connection, path: path.collect(), delay_ns: of.ways.delay_ns, bytes: 0 })
     }
 
+    /// Notes how long messages of rides still keep lines busy.
+    pub fn occupy(&mut self, now: Instant, lines: &Lines) {
+        for (link, free) in &lines.all {
+            self.links[link.0 as usize].occupy(now, *free);
+        }
+    }
+
     /// Counts what took a way.
     pub fn count(&mut self, ride: &Ride) {
         for LinkId(link) in &self.connections[ride.connection.0 as usize].paths[0] {

@@ -53,12 +53,12 @@ impl Ring<'_> {
         let last = self.route.len() - 1;
         let mut ns = self.places[home].head_ns(count);
         for place in &self.places[..=last] {
-            ns += place.pass_ns(count, context);
+            ns = ns.saturating_add(place.pass_ns(count, context));
         }
         let hops = (0..last).map(|stage| (stage, stage + 1)).chain([(last, home), (home, 0)]);
         for way in hops.filter_map(|(from, to)| self.way(from, to)) {
             let way = &self.ways[way];
-            ns += way.ride.idle_ns(u64::from(count) * way.each);
+            ns = ns.saturating_add(way.ride.idle_ns(u64::from(count) * way.each));
         }
         ns
     }
@@ -71,8 +71,8 @@ impl Ring<'_> {
     /// When the last token of a session may come at the earliest.
     pub(super) fn end(&self, now: Instant) -> Instant {
         let left = (0..self.groups.len())
-            .map(|group| u64::from(self.groups[group].left) * self.round_ns(group));
-        Instant(now.0 + left.min().unwrap_or(0))
+            .map(|group| u64::from(self.groups[group].left).saturating_mul(self.round_ns(group)));
+        Instant(now.0.saturating_add(left.min().unwrap_or(0)))
     }
 
     /// Lets everything before `until` happen; enters it in the books.
@@ -109,7 +109,7 @@ impl Ring<'_> {
         } else {
             let (arrived, party, is_home) = it.inbox.remove(0);
             (since, at_home) = (arrived, is_home);
-            ends = Instant(since.0 + self.takes_ns(at, &party, at_home));
+            ends = Instant(since.0.saturating_add(self.takes_ns(at, &party, at_home)));
             party
         };
         self.next[at] = Instant(u64::MAX);
@@ -138,7 +138,7 @@ impl Ring<'_> {
                 self.next[at] = since;
                 return;
             }
-            ends = Instant(since.0 + self.takes_ns(at, &party, at_home));
+            ends = Instant(since.0.saturating_add(self.takes_ns(at, &party, at_home)));
         }
     }
 
@@ -286,7 +286,7 @@ impl Ring<'_> {
         let (party, at_home) = (it.running, it.at_home);
         let ns = self.takes_ns(place, &party, at_home);
         let it = &mut self.places[place];
-        (it.busy, it.since, it.ends) = (true, now, Instant(now.0 + ns));
+        (it.busy, it.since, it.ends) = (true, now, Instant(now.0.saturating_add(ns)));
         self.next[place] = it.next();
         if ns == 0 && at_home {
             self.ended(place, now, books);

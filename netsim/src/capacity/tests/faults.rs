@@ -112,3 +112,16 @@ fn a_line_that_fails_loses_rate_packets_or_everything() {
     let cut = run("kind = \"down\"\n");
     assert!(cut.samples.is_empty(), "{:?}", cut.samples);
 }
+
+#[test]
+fn a_prompt_on_a_line_that_fails_is_asked_again() {
+    // A prompt of a thousand tokens is on the line for eight seconds.
+    let slow = SMALL
+        .replace("rate_mbit = 1000", "rate_mbit = 1")
+        .replace("poisson = { per_s = 2.0 }", "closed = { users = 1 }")
+        .replace("prompt = { fixed = 32 }", "prompt = { fixed = 1000 }");
+    let fault = "[recovery]\nmode = \"replay\"\n[[fault]]\nlink = [\"delft\", \"ghent\"]\nat_s = 5\nfor_s = 5\n";
+    let answered = |text: String| simulate(&world(&text), options(100.0)).samples.len();
+    let (usual, failed) = (answered(slow.clone()), answered(slow + fault));
+    assert!(failed > 0 && failed + 3 >= usual, "{failed} of {usual} answers");
+}

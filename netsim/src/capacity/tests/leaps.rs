@@ -231,3 +231,34 @@ fn the_last_slice_of_a_leap_has_what_ran_in_it() {
     let busy = |run: &Measured| run.nodes[0].slices[SLICES - 1];
     assert!((busy(&fast) / busy(&exact) - 1.0).abs() < 0.1, "{} for {}", busy(&fast), busy(&exact));
 }
+
+#[test]
+fn a_stage_that_is_home_of_sessions_elsewhere_loses_none_of_them() {
+    // Who is at home at the toy's second stage asks for another model, on a node of its own.
+    let other = "[[model]]\nname = \"other\"\nblock_count = 8\nhidden_bytes = 1024\n[[node]]\nname = \"c\"\n\
+                 institution = \"north\"\nsite = \"delft\"\ndevice = \"box\"\nmodel = \"other\"\nblocks = [0, 8]\n\
+                 [[workload]]\ninstitution = \"south\"\nhome = \"b\"\nmodel = \"other\"\n\
+                 arrivals = { closed = { users = 2, think_s = 1.0 } }\nlengths = { drawn = { \
+                 prompt = { fixed = 40 }, output = { fixed = 150 } } }\n";
+    let runs = long_answers(2, other);
+    let (_, means) = apart(&runs);
+    assert!(means.iter().all(|off| *off <= 1e-3), "means are {means:?} off");
+    for run in &runs {
+        let of = |workload: u32| run.samples.iter().filter(|it| it.workload == workload).count();
+        assert!(of(0) > 20 && of(1) > 40, "{} and {} answers", of(0), of(1));
+    }
+}
+
+#[test]
+fn what_takes_no_time_at_all_ends_too() {
+    let text = SMALL
+        .replace("poisson = { per_s = 2.0 }", "closed = { users = 1, think_s = 1.0 }")
+        .replace("blocks = [0, 4]", "blocks = [0, 8]")
+        .replace(
+            "pass_us = 100\nblock_us = 400\ndecode_us = 10\nprompt_us = 30",
+            "pass_us = 0\nblock_us = 0\ndecode_us = 0\nprompt_us = 0",
+        )
+        .replace("output = { fixed = 16 }", "output = { fixed = 200 }");
+    let runs = both(world(&text), 1, 60.0);
+    assert!(runs.iter().all(|run| run.samples.len() > 30), "{}", runs[0].samples.len());
+}

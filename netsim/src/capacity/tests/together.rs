@@ -43,6 +43,8 @@ fn those_whose_message_is_lost_are_lost_together_and_all_go_on() {
     // Each of the twelve gets as much as any other, to the end.
     let late = measured.samples.iter().filter(|sample| sample.asked_s > 60.0).count();
     assert_eq!(measured.running + measured.waiting, 12);
+    let ended = measured.samples.iter().map(|sample| sample.ended_s).fold(0.0, f64::max);
+    assert!(ended > 99.0, "{ended}");
     let asked: Vec<f64> = measured.samples.iter().map(|sample| sample.token_s).collect();
     let slowest = asked.iter().copied().fold(0.0, f64::max);
     assert!(late > 12 * 10, "{late}");

@@ -7,7 +7,8 @@ use toml::Value;
 use crate::{commands::run::CommandError, scenario::ScenarioFile, toml_file::TomlFileError};
 
 /// Ends of keys that name a unit, and what it is called; the longest first.
-const UNITS: [(&str, &str); 9] = [
+const UNITS: [(&str, &str); 10] = [
+    ("_s_per_gb", "s/GB"),
     ("_per_s", "requests/s"),
     ("_mbit", "Mbit/s"),
     ("_hours", "hours"),
