@@ -26,7 +26,7 @@ use crate::{
 /// What to vary.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  comity-netsim sweep two-universities.toml --vary \
-    workload.0.arrivals.poisson.per_s=0.5,1,2,4\n  comity-netsim sweep two-universities.toml \
+    workload.1.arrivals.gamma.per_s=0.5,1,2,4\n  comity-netsim sweep two-universities.toml \
     --vary link.*.rate_mbit=100,1000,10000 --vary link.*.round_trip_ms=5,20\n\nRuns of all points \
     draw the same arrivals and lengths, so that differences are of the numbers, not of chance.")]
 pub struct Args {

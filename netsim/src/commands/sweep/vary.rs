@@ -48,9 +48,10 @@ impl Varied {
             Some((end, unit)) => (last.strip_suffix(end).unwrap_or_default(), *unit),
             None => (last, ""),
         };
-        // What bears only a unit is called by the key before it.
-        let name = match (name, path.len().checked_sub(2).map(|before| path[before])) {
-            ("", Some(before)) => before,
+        // What bears only a unit is called by what it is of.
+        let before = || path.iter().rev().skip(1);
+        let name = match name {
+            "" => before().find(|key| **key == "arrivals").or(before().next()).unwrap_or(&""),
             _ => name,
         };
         let unit = if unit.is_empty() { String::new() } else { format!(", {unit}") };

@@ -12,7 +12,7 @@ fn what_is_varied_is_said_in_words_with_its_unit_and_whose_it_is() {
     for (key, words) in [
         ("link.0.rate_mbit", "rate, Mbit/s (link delft to ghent)"),
         ("link.*.round_trip_ms", "round trip, ms (all 2 of [[link]])"),
-        ("workload.0.arrivals.poisson.per_s", "poisson, requests/s (workload north)"),
+        ("workload.0.arrivals.poisson.per_s", "arrivals, requests/s (workload north)"),
         ("workload.*.audit", "audit"),
         ("device.0.time.measured.block_us", "block, µs (device box)"),
         ("run.seed", "seed"),
