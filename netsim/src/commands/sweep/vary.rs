@@ -51,7 +51,9 @@ impl Varied {
         // What bears only a unit is called by what it is of.
         let before = || path.iter().rev().skip(1);
         let name = match name {
-            "" => before().find(|key| **key == "arrivals").or(before().next()).unwrap_or(&""),
+            "" => {
+                before().find(|key| **key == "arrivals").or_else(|| before().next()).unwrap_or(&"")
+            }
             _ => name,
         };
         let unit = if unit.is_empty() { String::new() } else { format!(", {unit}") };
