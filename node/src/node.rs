@@ -46,7 +46,7 @@ use crate::{
         control::{Control, ControlConfig, ControlError},
         data::{BindError, ClientPlane, DataConfig},
     },
-    sessions::{Context, GenerateError, Generation, Prefixes, SESSIONS_MAX},
+    sessions::{Context, GenerateError, Generation, Planning, Prefixes, SESSIONS_MAX},
     status,
     store::{Store, StoreError},
     witness::OpenWitnessError,
@@ -210,14 +210,13 @@ impl Node {
         cancel: CancellationToken,
         tasks: TaskTracker,
     ) -> Result<Self, StartError> {
-        let clock = Clock::start();
         let (log, store) = start::open(&setup.data_dir).await?;
         let key = keys::load_or_create(&setup.data_dir.join(KEY_FILE))?;
         let (archive, chain, known) = Archive::open(&setup.data_dir, &setup.charter)?;
         let (charter, rules) = (chain.genesis(), chain.current().clone());
         let token_file = setup.data_dir.join(TOKEN_FILE);
         let token = Some(Token::new(&keys::load_or_create(&token_file)?.seed()));
-        let me = key.public();
+        let (me, clock) = (key.public(), Clock::start());
 
         let directory = Directory::spawn((archive, chain), me, clock, &tasks, cancel.child_token());
         let institution = start::enlist(&directory, me, &setup.rosters, setup.institution).await?;
@@ -264,6 +263,7 @@ impl Node {
             checkpoints,
             serving: models.serving,
             homes: models.homes,
+            planning: Planning::default(),
             prefixes: Prefixes::new().map_err(|error| StartError::Task(error.into()))?,
             cancel: cancel.child_token(),
             tasks: tasks.clone(),

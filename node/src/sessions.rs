@@ -20,7 +20,7 @@ use comity_protocol::{
     refusal::{Cause, Refusal},
     session::{Frame, stage::Serving},
 };
-pub use home::{GenerateError, Generation, Prefixes};
+pub use home::{GenerateError, Generation, Planning, Prefixes};
 use link::{Link, LinkError};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
@@ -77,6 +77,8 @@ pub struct Context {
     pub serving: Vec<Serving>,
     /// Models this node can be home for, by manifest digest.
     pub homes: HashMap<Digest, HomeModel>,
+    /// What it needs to plan routes as a home.
+    pub planning: Planning,
     /// What stages may hold of prompts this node is home for.
     pub prefixes: Prefixes,
     /// Ends every session when cancelled.

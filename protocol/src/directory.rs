@@ -72,6 +72,8 @@ pub struct Candidate {
     pub positions_free: u64,
     /// Sessions being served.
     pub sessions: u32,
+    /// When it was so: when it was announced or, where clocks differ, heard of at the latest.
+    pub announced_at: Timestamp,
     /// Data-plane addresses.
     pub data_addresses: Vec<SocketAddr>,
 }
@@ -107,6 +109,8 @@ impl<T> Latest<T> {
 #[derive(Debug)]
 struct Announced {
     latest: Latest<Announcement>,
+    /// When it came.
+    came_at: Timestamp,
     /// When the node last gave a sign of life that this directory was told of.
     heard_at: Timestamp,
     /// Whether it was lost since: it is chosen for nothing then.
@@ -280,7 +284,8 @@ impl Directory {
             }
         }
         let latest = Latest::new(sequence, announcement, signed);
-        self.announcements.insert(peer, Announced { latest, heard_at: now, lost: false });
+        self.announcements
+            .insert(peer, Announced { latest, came_at: now, heard_at: now, lost: false });
         Ok(Change::Updated)
     }
 

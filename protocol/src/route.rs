@@ -3,6 +3,7 @@
 mod admitted;
 mod class;
 mod field;
+mod own;
 mod search;
 mod uncovered;
 
@@ -18,6 +19,7 @@ use crate::{
 use admitted::denials;
 pub use class::plan_in_one_class;
 use field::Field;
+pub use own::OwnSessions;
 use search::{Outcome, Search};
 pub use uncovered::{KeptOut, Uncovered};
 
@@ -194,9 +196,9 @@ impl Route {
 /// key, then to the longer stage, from the first stage on, so equal arguments give equal routes.
 ///
 /// The search is exact. Its bound ignores that peers are distinct (that part is NP-hard) and costs
-/// O(blocks · candidates · (blocks + candidates)) per number of stages tried; where peers collide
-/// more than a fixed budget of partial routes can tell apart, the route found is still valid and
-/// permitted, but perhaps not the cheapest.
+/// O(blocks · holders · (blocks + holders)) per number of stages tried, with as many holders as one
+/// block has; where peers collide more than a fixed budget of partial routes can tell apart, the route
+/// found is still valid and permitted, but perhaps not the cheapest.
 ///
 /// # Errors
 /// [`RouteError`] naming the missing blocks and, if the policy is why they are missing, the nodes
@@ -265,4 +267,4 @@ fn list(blocks: &[BlockRange]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -14,6 +14,7 @@ mod prefixes;
 mod quota;
 mod rogue;
 mod rogues;
+mod spread;
 mod strangers;
 mod swarm;
 mod telemetry;

@@ -116,13 +116,10 @@ impl Run<'_> {
     /// Opens a session if there is a route with room; ends it if there can be none.
     fn open(&mut self, id: u32) -> bool {
         let session = &self.sessions[id as usize];
-        let home = session.home as usize;
-        let route = self.router.route(
-            self.world,
-            &self.workers,
-            session.workload as usize,
-            session.positions(),
-        );
+        let (number, positions) = (session.home, session.positions());
+        let home = number as usize;
+        let workload = session.workload as usize;
+        let route = self.router.route(self.world, &self.workers, workload, positions);
         let route = match route {
             Ok(route) => route,
             Err(NoRoute::Full) if self.fits(id) => {
@@ -135,11 +132,12 @@ impl Run<'_> {
             }
         };
         self.disturb(home);
+        self.router.opened(self.now, self.world, number, (&route, positions));
         self.workers[home].asked += 1;
         for (node, blocks) in route.iter() {
             self.disturb(*node as usize);
             let worker = &mut self.workers[*node as usize];
-            worker.promised += self.sessions[id as usize].positions() * u64::from(blocks.len());
+            worker.promised += positions * u64::from(blocks.len());
             worker.sessions += 1;
         }
         self.workers[route[0].0 as usize].enter(home);
@@ -238,6 +236,7 @@ impl Run<'_> {
     pub(super) fn release(&mut self, id: u32) {
         let session = &self.sessions[id as usize];
         let positions = session.positions();
+        self.router.closed(self.now, self.world, session.home, (&session.route, positions));
         let home = &mut self.workers[session.home as usize];
         home.asked = home.asked.saturating_sub(1);
         self.given_back += 1;

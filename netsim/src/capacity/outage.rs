@@ -67,7 +67,6 @@ impl Run<'_> {
                 }
             }
         }
-        self.router.forget();
         self.full_since.fill(None);
         let next = match (outage.between_s, begins) {
             (Some((_, mend)), true) => Some(self.drawn(index) * mend),

@@ -1,26 +1,17 @@
 //! Which stages a session gets. Not their room, which the caller promises.
 
-use std::{collections::BTreeMap, rc::Rc, time::Duration};
+mod homes;
 
-use comity_protocol::{
-    block::BlockRange,
-    directory::Candidate,
-    placement::FlowStage,
-    policy::Access,
-    route::{self, RouteError, RouteRequest},
-};
+use std::rc::Rc;
 
-use super::{
-    Run, Worker,
-    near::{nearest, neighbours},
-    session::Hop,
-};
-use crate::{device::Pass, random::Random, scenario::RouterKind, world::World};
+use comity_protocol::{block::BlockRange, placement::FlowStage, policy::Access};
+
+use self::homes::Homes;
+use super::{Run, Worker, session::Hop};
+use crate::{clock::Instant, device::Pass, random::Random, scenario::RouterKind, world::World};
 
 /// Seconds between two announcements of a node.
 const ANNOUNCE_S: f64 = 30.0;
-/// Most choices to remember.
-const PLANNED_MAX: usize = 100_000;
 /// Random stream of choices among equals.
 const CHOICES: u64 = 0x524f_5501;
 
@@ -36,9 +27,6 @@ pub(super) enum NoRoute {
 /// Stages, or why there are none.
 type Choice = Result<Rc<[Hop]>, NoRoute>;
 
-/// A home, a model and a policy.
-type Asking = (usize, usize, usize);
-
 /// What homes know, and whose turn it is.
 #[derive(Debug)]
 pub(super) struct Router {
@@ -46,16 +34,7 @@ pub(super) struct Router {
     random: Random,
     /// Routes of a workload with what goes along each, and how often each was taken.
     fixed: Vec<Vec<Fixed>>,
-    /// Nodes a home chooses among, nearest first, by home, model and policy.
-    near: BTreeMap<Asking, Rc<[u32]>>,
-    /// Nodes of each model, those together that are equally far.
-    neighbours: Vec<Vec<Vec<u32>>>,
-    /// What was announced last: sessions and free positions.
-    announced: Vec<(u32, u64)>,
-    /// The mesh's last choice since the last announcement, and what it chose while those of the nearest
-    /// nodes had room whose bits are set.
-    chosen: BTreeMap<Asking, Rc<[Hop]>>,
-    planned: BTreeMap<(Asking, u128), Choice>,
+    homes: Homes,
     /// Time of one position through one block, nanoseconds.
     block_ns: Vec<u64>,
 }
@@ -84,11 +63,7 @@ impl Router {
             kind,
             random: Random::new(seed, CHOICES),
             fixed: (0..world.workloads.len()).map(fixed).collect(),
-            near: BTreeMap::new(),
-            neighbours: neighbours(world),
-            announced: Vec::new(),
-            chosen: BTreeMap::new(),
-            planned: BTreeMap::new(),
+            homes: Homes::new(world),
             block_ns: block_ns.collect(),
         }
     }
@@ -106,7 +81,9 @@ impl Router {
         positions: u64,
     ) -> Choice {
         match self.kind {
-            RouterKind::Mesh => self.mesh(world, workers, workload, positions),
+            RouterKind::Mesh => {
+                self.homes.route(world, workers, (workload, positions), &self.block_ns)
+            }
             RouterKind::Swarm => self.swarm(world, workers, workload, positions),
             RouterKind::Flow | RouterKind::Pipelines => self.in_turn(workers, workload, positions),
         }
@@ -169,106 +146,9 @@ impl Router {
         Ok(route.into())
     }
 
-    /// As a node chooses: `protocol::route` over what was announced.
-    fn mesh(
-        &mut self,
-        world: &World,
-        workers: &[Worker],
-        workload: usize,
-        positions: u64,
-    ) -> Choice {
-        let asked = &world.workloads[workload];
-        let key = (asked.home, asked.model, asked.policy);
-        if let Some(route) = self.chosen.get(&key)
-            && route.iter().all(|hop| is_up(workers, hop) && has_room(workers, hop, positions))
-        {
-            return Ok(Rc::clone(route));
-        }
-        let near = self.near(world, workload);
-        let whole = roomy(world, workers, &near, positions).map(|set| (key, set));
-        let known = whole.and_then(|whole| self.planned.get(&whole).cloned());
-        let route = known.unwrap_or_else(|| self.plan(world, workers, workload, positions));
-        if let Some(whole) = whole {
-            if self.planned.len() >= PLANNED_MAX {
-                self.planned.clear();
-            }
-            self.planned.insert(whole, route.clone());
-        }
-        let route = route?;
-        self.chosen.insert(key, Rc::clone(&route));
-        Ok(route)
-    }
-
-    fn plan(
-        &mut self,
-        world: &World,
-        workers: &[Worker],
-        workload: usize,
-        positions: u64,
-    ) -> Choice {
-        let near = self.near(world, workload);
-        let asked = &world.workloads[workload];
-        let candidates: Vec<Candidate> = near
-            .iter()
-            .filter(|node| workers[**node as usize].down == 0)
-            .filter_map(|node| {
-                let index = *node as usize;
-                let place = &world.nodes[index];
-                let blocks = place.blocks?;
-                let worker = &workers[index];
-                // A stage without room refuses an opening, whatever it announced.
-                let free = free(worker, blocks);
-                Some(Candidate {
-                    peer: place.peer,
-                    member: place.member.clone(),
-                    blocks,
-                    block_time_ns: self.block_ns[index],
-                    positions_free: free,
-                    sessions: self.announced.get(index).map_or(0, |it| it.0),
-                    data_addresses: Vec::new(),
-                })
-            })
-            .collect();
-        let home = &world.nodes[asked.home];
-        let request = RouteRequest {
-            home: home.peer,
-            member: &home.member,
-            policy: &world.policies[asked.policy],
-            block_count: world.models[asked.model].block_count,
-            positions,
-            stages_min: world.router.stages_min,
-        };
-        let number = |peer: &comity_protocol::id::PeerKey| {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(&peer.0[..8]);
-            usize::try_from(u64::from_be_bytes(bytes)).unwrap_or(1) - 1
-        };
-        let latency = |from: &_, to: &_| {
-            let delay = world.network.delay_ns(number(from), number(to));
-            Duration::from_nanos(delay.unwrap_or(u64::MAX / 4))
-        };
-        match route::plan(&request, &candidates, latency) {
-            Ok(route) => {
-                let hop = |stage: &route::RouteStage| {
-                    (u32::try_from(number(&stage.peer)).unwrap_or(u32::MAX), stage.blocks)
-                };
-                Ok(route.stages().iter().map(hop).collect())
-            }
-            Err(RouteError::NoRoom { .. } | RouteError::NoChain { .. }) => Err(NoRoute::Full),
-            Err(_) => Err(NoRoute::Never),
-        }
-    }
-
-    /// The nodes nearest to a home that its policy permits: as many as hold every block a few times.
+    /// The nodes that a workload's home chooses among.
     fn near(&mut self, world: &World, workload: usize) -> Rc<[u32]> {
-        let asked = &world.workloads[workload];
-        let key = (asked.home, asked.model, asked.policy);
-        if let Some(near) = self.near.get(&key) {
-            return Rc::clone(near);
-        }
-        let near = nearest(world, &self.neighbours[asked.model], workload);
-        self.near.insert(key, Rc::clone(&near));
-        near
+        self.homes.near(world, workload, &self.block_ns)
     }
 
     /// The only nodes that may give a workload room, if those decide alone whether there is any.
@@ -276,9 +156,18 @@ impl Router {
         matches!(self.kind, RouterKind::Mesh).then(|| self.near(world, workload))
     }
 
-    pub(super) fn forget(&mut self) {
-        self.chosen.clear();
-        self.planned.clear();
+    /// A home opened a session of so many positions.
+    pub(super) fn opened(&mut self, now: Instant, world: &World, home: u32, opened: (&[Hop], u64)) {
+        if self.announces() {
+            self.homes.opened(now, world, home, opened);
+        }
+    }
+
+    /// Such a session is over.
+    pub(super) fn closed(&mut self, now: Instant, world: &World, home: u32, closed: (&[Hop], u64)) {
+        if self.announces() {
+            self.homes.closed(now, world, home, closed);
+        }
     }
 }
 
@@ -349,17 +238,6 @@ fn free(worker: &Worker, blocks: BlockRange) -> u64 {
     (worker.room - worker.promised.min(worker.room)) / u64::from(blocks.len())
 }
 
-/// Which of some nodes have room, one bit for each; `None` if there are more nodes than bits.
-fn roomy(world: &World, workers: &[Worker], near: &[u32], positions: u64) -> Option<u128> {
-    let has = |node: u32| {
-        let blocks = world.nodes[node as usize].blocks;
-        blocks.is_some_and(|blocks| free(&workers[node as usize], blocks) >= positions)
-    };
-    let bits = near.iter().enumerate();
-    (near.len() <= 128)
-        .then(|| bits.fold(0, |set, (bit, node)| set | u128::from(has(*node)) << bit))
-}
-
 fn is_up(workers: &[Worker], hop: &Hop) -> bool {
     workers[hop.0 as usize].down == 0
 }
@@ -370,17 +248,9 @@ fn has_room(workers: &[Worker], (node, blocks): &Hop, positions: u64) -> bool {
 }
 
 impl Run<'_> {
-    /// All nodes announce what they do, and homes choose anew.
+    /// All nodes announce what they do.
     pub(super) fn announce(&mut self) {
-        let announced = self
-            .workers
-            .iter()
-            .map(|worker| (worker.sessions, worker.room.saturating_sub(worker.promised)));
-        let announced: Vec<_> = announced.collect();
-        if announced != self.router.announced {
-            self.router.announced = announced;
-            self.router.forget();
-        }
+        self.router.homes.announce(self.now, &self.workers);
         let next = self.after(ANNOUNCE_S);
         self.queue.push(next, super::Event::Announce);
     }

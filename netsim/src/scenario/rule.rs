@@ -72,7 +72,7 @@ impl Default for RouterSection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RouterKind {
-    /// As nodes do it: the cheapest chain by what was announced last.
+    /// As nodes do it: the cheapest chain by what was announced last and what home opened since.
     Mesh,
     /// In proportion to the maximal flow over the placement.
     Flow,

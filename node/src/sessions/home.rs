@@ -6,13 +6,11 @@ mod driver;
 mod error;
 mod prefixes;
 mod prompt;
+mod routing;
 mod stages;
 mod timing;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use comity_protocol::{
@@ -25,7 +23,7 @@ use comity_protocol::{
     prefix::{PrefixKey, Scope},
     receipt::{OpenRecord, Sampling},
     request::{ClientEvent, Generate, Started},
-    route::{Route, RouteRequest, plan_in_one_class},
+    route::Route,
     sampler::Sampler,
     session::{Open, home::Request},
     signed::Domain,
@@ -33,6 +31,7 @@ use comity_protocol::{
 };
 pub use error::GenerateError;
 pub use prefixes::Prefixes;
+pub use routing::Planning;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{Instrument as _, info_span};
@@ -40,9 +39,10 @@ use tracing::{Instrument as _, info_span};
 use self::{
     driver::Driver,
     prompt::{Rendered, tokenize},
+    routing::{Counted, Routed},
 };
 use super::Context;
-use crate::model::{HomeModel, NUMERIC_CLASSES};
+use crate::model::HomeModel;
 
 /// Events a client may have waiting: about two seconds of tokens. A client that reads slower slows
 /// its own session down, nobody else's.
@@ -99,7 +99,7 @@ impl Context {
         let positions_max = positions(&model, prompt.len(), generate.sampling.max_tokens)?;
         let now = self.clock.now();
         let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
-        let (route, numeric_class) =
+        let Routed { route, numeric_class, counted } =
             self.route(&model, digest, &policy, positions_max, generate.stages_min).await?;
         let (session, salt) = random()?;
         let prefix_key = model.prefix_cache.then(|| self.prefixes.key(&digest, &policy));
@@ -155,7 +155,7 @@ impl Context {
             institution,
             expected,
         };
-        Ok(self.start(job, request, started, slot))
+        Ok(self.start(job, request, started, (slot, counted)))
     }
 
     /// Drives a session in a task of its own.
@@ -164,11 +164,12 @@ impl Context {
         job: Job,
         request: Request,
         started: Started,
-        slot: OwnedSemaphorePermit,
+        held: (OwnedSemaphorePermit, Counted),
     ) -> Generation {
         let (sender, events) = mpsc::channel(CLIENT_EVENTS);
         let cancel = CancellationToken::new();
-        let driver = Driver::new(self.clone(), job, request, sender, cancel.clone());
+        let (slot, counted) = held;
+        let driver = Driver::new(self.clone(), (job, counted), request, sender, cancel.clone());
         let span = info_span!("home", session = %started.session.short());
         let task = async move {
             // On the heap: a driver holds its whole request.
@@ -177,40 +178,6 @@ impl Context {
         };
         self.tasks.spawn(task.instrument(span));
         Generation { events, _cancel: cancel.drop_guard() }
-    }
-
-    /// The cheapest route that the policy permits, all in one numeric class: the first of
-    /// [`NUMERIC_CLASSES`] that has one. Latencies between nodes are not measured yet and count as
-    /// equal.
-    async fn route(
-        &self,
-        model: &HomeModel,
-        digest: Digest,
-        policy: &Policy,
-        positions: u32,
-        stages_min: u32,
-    ) -> Result<(Route, &'static str), GenerateError> {
-        let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
-        let request = RouteRequest {
-            block_count: model.manifest.block_count,
-            policy,
-            home: self.me,
-            member: &home,
-            stages_min,
-            positions: positions.into(),
-        };
-        let mut offers = Vec::new();
-        for class in NUMERIC_CLASSES {
-            offers.push((class, self.directory.candidates(digest, class).await));
-        }
-        match plan_in_one_class(&request, offers, |_, _| Duration::ZERO) {
-            Ok(route) => Ok(route),
-            // Only one's own nodes were asked then; that others were not is what people must mend.
-            Err(error) => match self.directory.check().await {
-                Ok(()) => Err(error.into()),
-                Err(governance) => Err(governance.into()),
-            },
-        }
     }
 
     /// Names of the prompt's first pages, as far as stages may hold them. The last token is always

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Candidate, Directory, Member};
+use super::{Announced, Candidate, Directory, Member};
 use crate::{
     announcement::Announcement,
     charter::Institution,
@@ -66,7 +66,7 @@ impl Directory {
         }
         let alone = self.check(now).is_err();
         let mut candidates = Vec::new();
-        for (peer, announcement, _) in self.announcements_within_reach(now) {
+        for (peer, announced, (announcement, _)) in self.announcements_within_reach(now) {
             let Some(member) = self.member(now, peer) else { continue };
             if member.institution != announcement.institution
                 || !member.roles.contains(&Role::Stage)
@@ -85,6 +85,7 @@ impl Directory {
                     block_time_ns: offer.block_time_ns,
                     positions_free: offer.positions_free,
                     sessions: offer.sessions,
+                    announced_at: announcement.issued_at.min(announced.came_at),
                     data_addresses: announcement.data_addresses.clone(),
                 });
             }
@@ -137,7 +138,8 @@ impl Directory {
         let mut room_rosters = HELLO_ROSTER_BYTES;
         let rosters = take(rosters.into_iter().map(|(.., signed)| signed), &mut room_rosters);
         room -= HELLO_ROSTER_BYTES - room_rosters;
-        let announcements = take(announcements.into_iter().map(|(_, _, signed)| signed), &mut room);
+        let announcements =
+            take(announcements.into_iter().map(|(.., (_, signed))| signed), &mut room);
         Hello {
             genesis: self.genesis(),
             rosters,
@@ -151,12 +153,12 @@ impl Directory {
     fn announcements_within_reach(
         &self,
         now: Timestamp,
-    ) -> impl Iterator<Item = (&PeerKey, &Announcement, &Signed)> {
+    ) -> impl Iterator<Item = (&PeerKey, &Announced, &(Announcement, Signed))> {
         let within_reach = self.announcements.iter().filter(|(_, announced)| !announced.lost);
         within_reach.filter_map(move |(peer, announced)| {
-            let (announcement, signed) = announced.latest.current.as_ref()?;
-            announcement.validity().check(now).ok()?;
-            Some((peer, announcement, signed))
+            let current = announced.latest.current.as_ref()?;
+            current.0.validity().check(now).ok()?;
+            Some((peer, announced, current))
         })
     }
 

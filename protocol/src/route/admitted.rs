@@ -20,8 +20,12 @@ impl<'a> Admitted<'a> {
     /// The candidate, if there is any block that it holds and may run.
     pub(super) fn new(request: &RouteRequest<'_>, candidate: &'a Candidate) -> Option<Self> {
         let mut may = vec![false; request.block_count as usize];
+        // Who may run blocks together may run each of them; the reverse does not hold.
+        let end = candidate.blocks.end().min(request.block_count);
+        let all = BlockRange::new(candidate.blocks.start(), end).ok();
+        let is_free = all.is_some_and(|all| denials(request, candidate, all).is_empty());
         for block in held(request, candidate) {
-            may[block.start() as usize] = denials(request, candidate, block).is_empty();
+            may[block.start() as usize] = is_free || denials(request, candidate, block).is_empty();
         }
         may.contains(&true).then_some(Self { candidate, may })
     }

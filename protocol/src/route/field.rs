@@ -16,6 +16,9 @@ pub(super) const VISIT_NS: u64 = 200_000;
 /// given stage for a fraction of the time only, and waiting steps are merged into one pass.
 pub(super) const QUEUE_SHARE: u64 = 4;
 
+/// Nanoseconds of a block where nobody has measured one.
+pub(super) const BLOCK_NS: u64 = 1_000_000;
+
 /// Candidates that may run at least one block, with what they and the hops between them cost.
 #[derive(Debug)]
 pub(super) struct Field {
@@ -23,6 +26,12 @@ pub(super) struct Field {
     pub(super) block_count: usize,
     /// In ascending order of peer.
     pub(super) runners: Vec<Runner>,
+    /// Who may run a block, by index into `runners`; blocks next to each other often have the same.
+    holders: Vec<Vec<usize>>,
+    /// `[block_count]`: index into `holders`.
+    held_by: Vec<usize>,
+    /// The number of runners, which stands for home.
+    home: usize,
     /// Their distinct peers, ascending.
     pub(super) peers: Vec<PeerKey>,
     /// `[from, to]` in nanoseconds by index into `peers`; the index past the last is home.
@@ -65,7 +74,10 @@ impl Field {
         let usable = usable(request, &candidates)?;
         let mut peers: Vec<PeerKey> = usable.iter().map(|it| it.candidate().peer).collect();
         peers.dedup();
-        let runners = usable.iter().map(|admitted| Runner::new(admitted, &peers)).collect();
+        let unmeasured_ns = unmeasured_ns(&usable);
+        let runner = |admitted| Runner::new(admitted, &peers, unmeasured_ns);
+        let runners: Vec<_> = usable.iter().map(runner).collect();
+        let (holders, held_by) = holders(&usable, request.block_count as usize);
         let ends: Vec<PeerKey> = peers.iter().copied().chain([request.home]).collect();
         let between = |from: &PeerKey, to: &PeerKey| match from == to {
             true => 0,
@@ -73,7 +85,32 @@ impl Field {
         };
         let latency =
             ends.iter().flat_map(|from| ends.iter().map(|to| between(from, to))).collect();
-        Ok(Self { block_count: request.block_count as usize, runners, peers, latency })
+        let (block_count, home) = (request.block_count as usize, runners.len());
+        Ok(Self { block_count, runners, holders, held_by, home, peers, latency })
+    }
+
+    /// Who may run a block, by index into `runners`.
+    pub(super) fn holders(&self, block: usize) -> &[usize] {
+        &self.holders[self.held_by[block]]
+    }
+
+    /// Who may have run what is before a boundary; the number of runners stands for home.
+    pub(super) fn before(&self, boundary: usize) -> &[usize] {
+        match boundary.checked_sub(1) {
+            Some(block) => self.holders(block),
+            None => std::slice::from_ref(&self.home),
+        }
+    }
+
+    /// Fewest stages that run all blocks, if peers could return.
+    pub(super) fn stages_least(&self) -> usize {
+        let (mut block, mut stages) = (0, 0);
+        while block < self.block_count {
+            let ends = self.holders(block).iter().map(|index| self.runners[*index].until[block]);
+            block = ends.max().unwrap_or(self.block_count);
+            stages += 1;
+        }
+        stages
     }
 
     /// One-way nanoseconds between two peers by index; the number of peers stands for home.
@@ -83,14 +120,28 @@ impl Field {
 }
 
 impl Runner {
-    fn new(admitted: &Admitted<'_>, peers: &[PeerKey]) -> Self {
+    fn new(admitted: &Admitted<'_>, peers: &[PeerKey], unmeasured_ns: u64) -> Self {
         let candidate = admitted.candidate();
         Self {
             peer: peers.partition_point(|peer| *peer < candidate.peer),
-            block_ns: block_ns(candidate),
+            block_ns: block_ns(candidate, unmeasured_ns),
             until: until(admitted.may()),
         }
     }
+}
+
+/// Who may run each block: the different sets, and which of them each block has.
+fn holders(usable: &[Admitted<'_>], block_count: usize) -> (Vec<Vec<usize>>, Vec<usize>) {
+    let (mut holders, mut held_by): (Vec<Vec<usize>>, Vec<usize>) = (Vec::new(), Vec::new());
+    for block in 0..block_count {
+        let is_new = |it: &Admitted<'_>| block == 0 || it.may()[block] != it.may()[block - 1];
+        if usable.iter().any(is_new) {
+            let may = (0..).zip(usable).filter(|(_, it)| it.may()[block]);
+            holders.push(may.map(|(index, _)| index).collect());
+        }
+        held_by.push(holders.len() - 1);
+    }
+    (holders, held_by)
 }
 
 /// Those of `candidates` that may run some block and have room.
@@ -165,8 +216,17 @@ fn until(may: &[bool]) -> Vec<usize> {
     until
 }
 
-fn block_ns(candidate: &Candidate) -> u64 {
+/// Nanoseconds of a block of those who have measured none yet and announce zero: as of the others.
+fn unmeasured_ns(usable: &[Admitted<'_>]) -> u64 {
+    let known = usable.iter().map(|it| it.candidate().block_time_ns).filter(|ns| *ns > 0);
+    let mut known: Vec<u64> = known.collect();
+    known.sort_unstable();
+    known.get(known.len() / 2).copied().unwrap_or(BLOCK_NS)
+}
+
+fn block_ns(candidate: &Candidate, unmeasured_ns: u64) -> u64 {
     let parts = QUEUE_SHARE + u64::from(candidate.sessions);
-    let ns = u128::from(candidate.block_time_ns) * u128::from(parts) / u128::from(QUEUE_SHARE);
+    let each = if candidate.block_time_ns > 0 { candidate.block_time_ns } else { unmeasured_ns };
+    let ns = u128::from(each) * u128::from(parts) / u128::from(QUEUE_SHARE);
     u64::try_from(ns).unwrap_or(u64::MAX)
 }

@@ -4,15 +4,15 @@
 //! its bound. The program lets a peer return after another, so it never overestimates, and it is
 //! the exact answer wherever no peer would return.
 
+mod table;
+
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashSet},
 };
 
-use super::{
-    RouteStage,
-    field::{Field, VISIT_NS},
-};
+use self::table::{Cost, Table, enter, segment};
+use super::{RouteStage, field::Field};
 use crate::{block::BlockRange, limits::STAGES_MAX};
 
 /// Entries of the tables of one search, 16 bytes each: 16 MiB. Eight stages of 1,000 offers for a
@@ -33,33 +33,6 @@ pub(super) enum Outcome {
     /// The bounds of the search did not suffice to tell.
     Exhausted,
 }
-
-/// Unevenness first (zero if the number of stages is open), then nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Cost {
-    uneven: u64,
-    ns: u64,
-}
-
-impl Cost {
-    const ZERO: Self = Self { uneven: 0, ns: 0 };
-    /// No way at all; no real chain is this uneven.
-    const NEVER: Self = Self { uneven: u64::MAX, ns: u64::MAX };
-
-    const fn plus(self, other: Self) -> Self {
-        let uneven = self.uneven.saturating_add(other.uneven);
-        Self { uneven, ns: self.ns.saturating_add(other.ns) }
-    }
-
-    const fn is_never(self) -> bool {
-        self.uneven == u64::MAX
-    }
-}
-
-/// `[boundary, last runner]`: a lower bound of what finishing from there costs. The index past the
-/// last runner is home, where every chain starts.
-#[derive(Debug)]
-struct Table(Vec<Cost>);
 
 /// Searches one field.
 #[derive(Debug)]
@@ -98,81 +71,31 @@ impl<'a> Search<'a> {
         if levels * (field.block_count + 1) * (field.runners.len() + 1) > CELLS_MAX {
             return Outcome::Exhausted;
         }
+        if stages.is_some_and(|stages| stages < field.stages_least()) {
+            return Outcome::Infeasible;
+        }
         let open;
         let tables = match stages {
             Some(stages) => {
                 while self.counted.len() <= stages {
-                    self.counted.push(table(field, Some(self.counted.last())));
+                    self.counted.push(Table::counted(field, self.counted.last()));
                 }
                 &self.counted[..=stages]
             }
             None => {
-                open = [table(field, None)];
+                open = [Table::open(field)];
                 &open[..]
             }
         };
         let chain = Chain { field, tables, counted: stages.is_some() };
+        if let Some(path) = chain.straight() {
+            return Outcome::Found(chain.route(&path));
+        }
         match chain.cheapest(false) {
             Outcome::Exhausted => chain.cheapest(true),
             outcome => outcome,
         }
     }
-}
-
-/// Fills a table from the last boundary to the first. `next` is the table for one stage fewer, if
-/// stages are counted, and none at all for zero stages; else the table continues in itself.
-fn table(field: &Field, next: Option<Option<&Table>>) -> Table {
-    let (blocks, runners) = (field.block_count, field.runners.len());
-    let width = runners + 1;
-    let mut table = Table(vec![Cost::NEVER; (blocks + 1) * width]);
-    if !matches!(next, Some(Some(_))) {
-        for last in 0..width {
-            let ns = field.hop_ns(peer_of(field, last), field.peers.len());
-            table.0[blocks * width + last] = Cost { uneven: 0, ns };
-        }
-    }
-    if matches!(next, Some(None)) {
-        return table;
-    }
-    let mut runs = vec![Cost::NEVER; runners];
-    for block in (0..blocks).rev() {
-        for (index, runner) in field.runners.iter().enumerate() {
-            let after = next.flatten().unwrap_or(&table);
-            runs[index] = (block + 1..=runner.until[block])
-                .map(|end| {
-                    segment(field, index, end - block, next.is_some())
-                        .plus(after.0[end * width + index])
-                })
-                .min()
-                .unwrap_or(Cost::NEVER);
-        }
-        for last in 0..width {
-            table.0[block * width + last] = (0..runners)
-                .filter(|index| field.runners[*index].peer != peer_of(field, last))
-                .map(|index| enter(field, last, index).plus(runs[index]))
-                .min()
-                .unwrap_or(Cost::NEVER);
-        }
-    }
-    table
-}
-
-/// Peer of a runner, or home.
-fn peer_of(field: &Field, runner: usize) -> usize {
-    field.runners.get(runner).map_or(field.peers.len(), |runner| runner.peer)
-}
-
-/// Cost of going from one runner, or home, to the next one.
-fn enter(field: &Field, last: usize, next: usize) -> Cost {
-    let hop = field.hop_ns(peer_of(field, last), peer_of(field, next));
-    Cost { uneven: 0, ns: hop.saturating_add(VISIT_NS) }
-}
-
-/// Cost of running `len` blocks.
-fn segment(field: &Field, runner: usize, len: usize, counted: bool) -> Cost {
-    let len = len as u64;
-    let uneven = if counted { len * len } else { 0 };
-    Cost { uneven, ns: field.runners[runner].block_ns.saturating_mul(len) }
 }
 
 /// One kind of chain over one field.
@@ -183,6 +106,60 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
+    /// What the bound leads to from the start: if no peer returns in it, it is the cheapest chain there
+    /// is, and of equals the first.
+    fn straight(&self) -> Option<Vec<Leg>> {
+        let (mut path, mut cost) = (Vec::new(), Cost::ZERO);
+        let peer = |leg: &Leg| self.field.runners[leg.runner].peer;
+        loop {
+            let more = self.stages().checked_sub(path.len() + 1)?;
+            let mut best: Option<(Cost, Leg, Cost)> = None;
+            let last = path.last().map(peer);
+            self.next(path.last(), more, |leg, step, rest| {
+                // As the bound has it: nobody follows itself.
+                if Some(peer(&leg)) == last {
+                    return;
+                }
+                let all = cost.plus(step);
+                let total = all.plus(rest);
+                if best.is_none_or(|(least, first, _)| (total, leg) < (least, first)) {
+                    best = Some((total, leg, all));
+                }
+            });
+            let (_, leg, all) = best?;
+            if path.iter().any(|other| peer(other) == peer(&leg)) {
+                return None;
+            }
+            path.push(leg);
+            cost = all;
+            if leg.left == 0 {
+                return (!self.counted || more == 0).then_some(path);
+            }
+        }
+    }
+
+    /// Every leg that may follow the last one of a chain with so many stages still to come behind it:
+    /// what it costs, and what all behind it costs at least.
+    fn next(&self, last: Option<&Leg>, more: usize, mut each: impl FnMut(Leg, Cost, Cost)) {
+        let field = self.field;
+        let (width, home) = (field.runners.len() + 1, field.runners.len());
+        let bound = &self.tables[if self.counted { more } else { 0 }];
+        let (last, left) = last.map_or((home, field.block_count), |leg| (leg.runner, leg.left));
+        let start = field.block_count - left;
+        // Who has run all of it goes nowhere.
+        let holders = if left > 0 { field.holders(start) } else { &[] };
+        for runner in holders.iter().copied() {
+            let entered = enter(field, last, runner);
+            for end in start + 1..=field.runners[runner].until[start] {
+                let rest = bound.0[end * width + runner];
+                if !rest.is_never() {
+                    let cost = entered.plus(segment(field, runner, end - start, self.counted));
+                    each(Leg { runner, left: field.block_count - end }, cost, rest);
+                }
+            }
+        }
+    }
+
     /// Searches by total cost; or, if `greedy`, by depth, which finds some chain soon.
     fn cheapest(&self, greedy: bool) -> Outcome {
         let mut queue = BinaryHeap::new();
@@ -214,35 +191,19 @@ impl Chain<'_> {
 
     /// Queues every continuation of a partial route by a peer that is not in it yet.
     fn extend(&self, partial: &Partial, greedy: bool, queue: &mut BinaryHeap<Reverse<Partial>>) {
-        let field = self.field;
-        let (width, home) = (field.runners.len() + 1, field.runners.len());
         let Some(more) = self.stages().checked_sub(partial.path.len() + 1) else { return };
-        let bound = &self.tables[if self.counted { more } else { 0 }];
-        let (last, left) =
-            partial.path.last().map_or((home, field.block_count), |leg| (leg.runner, leg.left));
-        let start = field.block_count - left;
         let visited = self.visited(partial);
-        for (runner, offer) in field.runners.iter().enumerate() {
-            if left == 0 || visited.contains(&offer.peer) {
-                continue;
+        self.next(partial.path.last(), more, |leg, step, rest| {
+            if visited.contains(&self.field.runners[leg.runner].peer) {
+                return;
             }
-            for end in start + 1..=offer.until[start] {
-                let cost = partial.cost.plus(enter(field, last, runner)).plus(segment(
-                    field,
-                    runner,
-                    end - start,
-                    self.counted,
-                ));
-                let total = cost.plus(bound.0[end * width + runner]);
-                if total.is_never() {
-                    continue;
-                }
-                let depth = if greedy { more as u64 } else { 0 };
-                let mut path = partial.path.clone();
-                path.push(Leg { runner, left: field.block_count - end });
-                queue.push(Reverse(Partial { rank: [depth, total.uneven, total.ns], path, cost }));
-            }
-        }
+            let cost = partial.cost.plus(step);
+            let total = cost.plus(rest);
+            let depth = if greedy { more as u64 } else { 0 };
+            let mut path = partial.path.clone();
+            path.push(leg);
+            queue.push(Reverse(Partial { rank: [depth, total.uneven, total.ns], path, cost }));
+        });
     }
 
     /// Stages a chain has exactly, if they are counted; else at most.
@@ -267,3 +228,6 @@ impl Chain<'_> {
         stages.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

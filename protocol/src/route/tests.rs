@@ -1,6 +1,6 @@
 //! What tiles a model, and what the planner finds among random consortia.
 
-mod brute;
+pub(super) mod brute;
 mod refusals;
 
 use std::sync::LazyLock;
@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{directory::Member, policy::Country, roster::Role};
+use crate::{directory::Member, policy::Country, roster::Role, time::Timestamp};
 
-fn peer(number: u8) -> PeerKey {
+pub(super) fn peer(number: u8) -> PeerKey {
     PeerKey([number; 32])
 }
 
@@ -18,7 +18,7 @@ fn range(start: u32, end: u32) -> BlockRange {
     BlockRange::new(start, end).unwrap()
 }
 
-fn stage(number: u8, start: u32, end: u32) -> RouteStage {
+pub(super) fn stage(number: u8, start: u32, end: u32) -> RouteStage {
     RouteStage { peer: peer(number), blocks: range(start, end) }
 }
 
@@ -27,7 +27,7 @@ fn country(code: &str) -> Country {
 }
 
 /// A node of "inst-N" in FR with room for 1,000 positions, a millisecond per block.
-fn candidate(number: u8, start: u32, end: u32) -> Candidate {
+pub(super) fn candidate(number: u8, start: u32, end: u32) -> Candidate {
     Candidate {
         peer: peer(number),
         member: Member {
@@ -42,6 +42,7 @@ fn candidate(number: u8, start: u32, end: u32) -> Candidate {
         block_time_ns: 1_000_000,
         positions_free: 1_000,
         sessions: 0,
+        announced_at: Timestamp::default(),
         data_addresses: Vec::new(),
     }
 }
@@ -138,6 +139,21 @@ fn a_chain_prefers_near_idle_nodes() {
     };
     let route = plan(&request(&policy), &candidates, latency).unwrap();
     assert_eq!(route.stages(), [stage(1, 0, 10), stage(4, 10, 30)]);
+}
+
+#[test]
+fn who_has_measured_nothing_counts_like_the_others() {
+    let policy = Policy::open("open");
+    let request = request(&policy);
+    // A new node beside one that is known: not all that comes goes there, nor nothing.
+    let known = candidate(2, 0, 30);
+    let fresh = |sessions| Candidate { block_time_ns: 0, sessions, ..candidate(3, 0, 30) };
+    assert_eq!(stages(&request, &[known.clone(), fresh(1)])[0].peer, peer(2));
+    let busy = Candidate { sessions: 2, ..known };
+    assert_eq!(stages(&request, &[busy, fresh(1)])[0].peer, peer(3));
+    // Among those who know nothing at all, sessions decide too.
+    let other = Candidate { peer: peer(2), ..fresh(1) };
+    assert_eq!(stages(&request, &[other, fresh(0)])[0].peer, peer(3));
 }
 
 #[test]

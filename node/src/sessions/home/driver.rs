@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
-use super::{Context, Job, drafter::Drafter, timing::Timing};
+use super::{Context, Job, drafter::Drafter, routing::Counted, timing::Timing};
 use crate::{
     executor::PassError,
     sessions::{
@@ -48,6 +48,8 @@ enum Event {
 pub(super) struct Driver {
     context: Arc<Context>,
     job: Job,
+    /// Until the session is over for its stages.
+    counted: Option<Counted>,
     machine: Home,
     outputs: Vec<Output>,
     answer: Answer,
@@ -70,7 +72,7 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(
         context: Arc<Context>,
-        job: Job,
+        (job, counted): (Job, Counted),
         request: Request,
         client: mpsc::Sender<ClientEvent>,
         cancel: CancellationToken,
@@ -89,6 +91,7 @@ impl Driver {
         Self {
             context,
             job,
+            counted: Some(counted),
             machine,
             outputs,
             answer,
@@ -321,6 +324,8 @@ impl Driver {
         for link in [&mut self.first, &mut self.back].into_iter().flatten() {
             link.finish();
         }
+        // Its stages let go of it now, whoever still reads the answer.
+        drop(self.counted.take());
         match &ending.refusal {
             Some(refusal) => info!(%refusal, "session ended badly"),
             None => debug!(tokens = ending.output.len(), "session ended"),

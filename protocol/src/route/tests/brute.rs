@@ -12,26 +12,27 @@ use crate::{
     roster::Role,
     route::{
         RouteRequest, RouteStage,
-        field::{QUEUE_SHARE, VISIT_NS},
+        field::{BLOCK_NS, QUEUE_SHARE, VISIT_NS},
     },
+    time::Timestamp,
 };
 
 const COUNTRIES: [&str; 3] = ["DE", "FR", "US"];
 
 /// What a request may see of a small consortium.
 #[derive(Debug, Clone)]
-pub(super) struct Case {
+pub(in crate::route) struct Case {
     block_count: u32,
     stages_min: u32,
     policy: Policy,
     home: Member,
-    pub(super) candidates: Vec<Candidate>,
+    pub(in crate::route) candidates: Vec<Candidate>,
     /// `[from, to]` in microseconds; peers are numbered from 0.
     latency: Vec<u64>,
 }
 
 /// Objective of the planner: fewest stages that count, unevenness, nanoseconds.
-pub(super) type Cost = (usize, u64, u64);
+pub(in crate::route) type Cost = (usize, u64, u64);
 
 fn countries() -> impl Strategy<Value = Vec<Country>> {
     proptest::collection::vec(proptest::sample::select(&COUNTRIES[..]).prop_map(country), 0..2)
@@ -83,13 +84,14 @@ prop_compose! {
             block_time_ns,
             positions_free: if roomy { 100 } else { 99 },
             sessions,
+            announced_at: Timestamp::default(),
             data_addresses: Vec::new(),
         }
     }
 }
 
 prop_compose! {
-    pub(super) fn case()(block_count in 1u32..7)(
+    pub(in crate::route) fn case()(block_count in 1u32..7)(
         block_count in Just(block_count),
         stages_min in 0u32..5,
         policy in policy(),
@@ -109,7 +111,7 @@ prop_compose! {
 }
 
 impl Case {
-    pub(super) fn request(&self) -> RouteRequest<'_> {
+    pub(in crate::route) fn request(&self) -> RouteRequest<'_> {
         RouteRequest {
             home: peer(0),
             member: &self.home,
@@ -120,13 +122,13 @@ impl Case {
         }
     }
 
-    pub(super) fn latency(&self, from: &PeerKey, to: &PeerKey) -> Duration {
+    pub(in crate::route) fn latency(&self, from: &PeerKey, to: &PeerKey) -> Duration {
         let us = self.latency[usize::from(from.0[0]) * 5 + usize::from(to.0[0])];
         Duration::from_micros(us)
     }
 
     /// Whether some candidate may run a stage, by rules written down a second time.
-    pub(super) fn may_run(&self, stage: &RouteStage) -> bool {
+    pub(in crate::route) fn may_run(&self, stage: &RouteStage) -> bool {
         self.fitting(stage).next().is_some()
     }
 
@@ -157,17 +159,35 @@ impl Case {
                 || policy.allowed_institutions.contains(&member.institution))
     }
 
-    pub(super) fn cost(&self, stages: &[RouteStage]) -> Cost {
+    /// What counts for a block of those who measured none: the middle of what the others say who may
+    /// run any.
+    fn unmeasured_ns(&self) -> u64 {
+        let usable = self.candidates.iter().filter(|candidate| {
+            candidate.blocks.iter().filter(|block| *block < self.block_count).any(|block| {
+                let stage = RouteStage { peer: candidate.peer, blocks: range(block, block + 1) };
+                self.fitting(&stage).any(|other| other == *candidate)
+            })
+        });
+        let mut known: Vec<u64> = usable.map(|it| it.block_time_ns).filter(|ns| *ns > 0).collect();
+        known.sort_unstable();
+        if known.is_empty() { BLOCK_NS } else { known[known.len() / 2] }
+    }
+
+    pub(in crate::route) fn cost(&self, stages: &[RouteStage]) -> Cost {
         let hop = |from: PeerKey, to: PeerKey| match from == to {
             true => 0,
             false => u64::try_from(self.latency(&from, &to).as_nanos()).unwrap(),
         };
+        let unmeasured_ns = self.unmeasured_ns();
         let (mut ns, mut last, mut uneven) = (0, peer(0), 0);
         for stage in stages {
             let len = u64::from(stage.blocks.len());
             let block = |candidate: &Candidate| {
-                candidate.block_time_ns * (QUEUE_SHARE + u64::from(candidate.sessions))
-                    / QUEUE_SHARE
+                let each = match candidate.block_time_ns {
+                    0 => unmeasured_ns,
+                    ns => ns,
+                };
+                each * (QUEUE_SHARE + u64::from(candidate.sessions)) / QUEUE_SHARE
             };
             ns += hop(last, stage.peer) + VISIT_NS;
             ns += len * self.fitting(stage).map(block).min().unwrap();
@@ -179,7 +199,7 @@ impl Case {
     }
 
     /// The least cost of any route, by trying all of them.
-    pub(super) fn best(&self) -> Option<Cost> {
+    pub(in crate::route) fn best(&self) -> Option<Cost> {
         let mut best = None;
         if !self.within(&self.home) {
             return None;

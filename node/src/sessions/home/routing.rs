@@ -1,0 +1,109 @@
+//! Which stages a request gets, and that its home remembers having asked them. Not what they say to it.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use comity_protocol::{
+    id::Digest,
+    policy::Policy,
+    route::{OwnSessions, Route, RouteRequest, RouteStage, plan_in_one_class},
+};
+
+use super::GenerateError;
+use crate::{
+    model::{HomeModel, NUMERIC_CLASSES},
+    sessions::Context,
+};
+
+/// What a home needs beside the directory.
+#[derive(Debug, Default)]
+pub struct Planning {
+    /// Held while a route is planned: the session of one counts for the next.
+    turn: tokio::sync::Mutex<()>,
+    /// Sessions that stages may not have announced. Held only for corrections and single additions.
+    own: Mutex<OwnSessions>,
+}
+
+impl Planning {
+    fn own(&self) -> MutexGuard<'_, OwnSessions> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A route, and what goes with it.
+#[derive(Debug)]
+pub(super) struct Routed {
+    pub(super) route: Route,
+    /// Numeric class of every stage.
+    pub(super) numeric_class: &'static str,
+    pub(super) counted: Counted,
+}
+
+/// A session that counts at the nodes of its route, for the next ones, as long as this lives.
+#[derive(Debug)]
+pub(super) struct Counted {
+    context: Arc<Context>,
+    stages: Vec<RouteStage>,
+    positions: u64,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let now = self.context.clock.now();
+        self.context.planning.own().close(now, &self.stages, self.positions);
+    }
+}
+
+impl Context {
+    /// The cheapest route that the policy permits, all in one numeric class: the first of
+    /// [`NUMERIC_CLASSES`] that has one. Latencies between nodes are not measured yet and count as
+    /// equal.
+    pub(super) async fn route(
+        self: &Arc<Self>,
+        model: &HomeModel,
+        digest: Digest,
+        policy: &Policy,
+        positions: u32,
+        stages_min: u32,
+    ) -> Result<Routed, GenerateError> {
+        let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
+        let request = RouteRequest {
+            block_count: model.manifest.block_count,
+            policy,
+            home: self.me,
+            member: &home,
+            stages_min,
+            positions: positions.into(),
+        };
+        let mut offers = Vec::new();
+        for class in NUMERIC_CLASSES {
+            offers.push((class, self.directory.candidates(digest, class).await));
+        }
+        let turn = self.planning.turn.lock().await;
+        offers.iter_mut().for_each(|(_, candidates)| self.planning.own().correct(candidates));
+        let planned = plan_in_one_class(&request, offers, |_, _| Duration::ZERO);
+        let routed = planned.map(|it| self.routed(it, request.positions));
+        drop(turn);
+        match routed {
+            Ok(routed) => Ok(routed),
+            // Only one's own nodes were asked then; that others were not is what people must mend.
+            Err(error) => match self.directory.check().await {
+                Ok(()) => Err(error.into()),
+                Err(governance) => Err(governance.into()),
+            },
+        }
+    }
+
+    /// Counts a session over a route from now on.
+    fn routed(
+        self: &Arc<Self>,
+        (route, numeric_class): (Route, &'static str),
+        positions: u64,
+    ) -> Routed {
+        let (context, stages) = (Arc::clone(self), route.stages().to_vec());
+        self.planning.own().open(self.clock.now(), &stages, positions);
+        Routed { route, numeric_class, counted: Counted { context, stages, positions } }
+    }
+}
