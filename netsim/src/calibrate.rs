@@ -4,6 +4,7 @@
 //! Devices come from passes, home's own time from requests, lines from connections. What software
 //! adds to a hop is the rest: what the simulator, with these devices, lacks of a measured token.
 
+mod contention;
 mod device;
 mod fit;
 mod paths;

@@ -22,6 +22,7 @@ mod prompts;
 mod routing;
 mod session;
 mod together;
+mod variation;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -37,6 +38,7 @@ use self::{
     routing::Router,
     session::{Session, Step},
     together::Meets,
+    variation::{Variation, variations},
 };
 use crate::{
     clock::Instant,
@@ -175,6 +177,8 @@ struct Run<'a> {
     free: Vec<u32>,
     workers: Vec<Worker>,
     machines: Vec<Machine>,
+    /// Of each node whose passes vary, by how much the next one does.
+    variations: Vec<Option<Variation>>,
     router: Router,
     carriage: Carriage,
     outages: Outages,
@@ -237,6 +241,7 @@ impl<'a> Run<'a> {
             free: Vec::new(),
             workers: workers.collect(),
             machines: world.machines.iter().map(|count| Machine::new(*count)).collect(),
+            variations: variations(world, options.seed),
             router: Router::new(world, options.seed),
             carriage: Carriage::new(world, options.seed),
             outages: Outages::new(world, options.seed),
@@ -256,13 +261,14 @@ impl<'a> Run<'a> {
     }
 
     fn start(&mut self) {
+        // What is asked at once comes after the first announcements, and counts once.
+        if self.router.announces() {
+            self.queue.push(Instant(0), Event::Announce);
+        }
         for index in 0..self.world.workloads.len() {
             self.begin_workload(index);
         }
         self.begin_outages();
-        if self.router.announces() {
-            self.queue.push(Instant(0), Event::Announce);
-        }
     }
 
     /// Handles what comes next, if anything does until then; the network first.

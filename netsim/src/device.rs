@@ -85,6 +85,10 @@ pub struct Device {
     pub head_ns: (f64, f64),
     /// Relative standard error of its times.
     pub error: f64,
+    /// Relative standard deviation of a single pass.
+    pub deviation: f64,
+    /// How much longer everything takes while all processors of its machine run, relatively.
+    pub contention: f64,
 }
 
 impl Device {

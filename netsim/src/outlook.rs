@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 
 use comity_protocol::{
     block::BlockRange,
-    placement::{Evaluator, Mask, Part, PlacementError},
+    limits::FLEET_NODES_MAX,
+    placement::{Evaluator, FleetError, Mask, Part, PlacementError},
 };
 use serde::Serialize;
 
@@ -41,21 +42,34 @@ pub struct Outlooks {
     pub untold: Vec<Untold>,
 }
 
-/// Why there is no flow of a model: rates are published for as many blocks as leave room for caches,
-/// and a node of a published placement holds more. What is simulated needs no such rates.
+/// Why there is no flow of a model. What is simulated needs none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "model {model:?} has no largest flow: node {node:?} holds blocks {held}, of which {fit} fit"
-)]
-pub struct Untold {
-    /// The model.
-    pub model: String,
-    /// The first such node.
-    pub node: String,
-    /// What it holds.
-    pub held: BlockRange,
-    /// Blocks for which its rates are known.
-    pub fit: u32,
+pub enum Untold {
+    /// Rates are published for as many blocks as leave room for caches, and a node of a published
+    /// placement holds more.
+    #[error(
+        "model {model:?} has no largest flow: node {node:?} holds blocks {held}, of which {fit} fit"
+    )]
+    Full {
+        /// The model.
+        model: String,
+        /// The first such node.
+        node: String,
+        /// What it holds.
+        held: BlockRange,
+        /// Blocks for which its rates are known.
+        fit: u32,
+    },
+    /// Searches would take too long.
+    #[error(
+        "model {model:?} has no largest flow: it has {nodes} nodes, more than {FLEET_NODES_MAX}"
+    )]
+    Large {
+        /// The model.
+        model: String,
+        /// Its nodes.
+        nodes: usize,
+    },
 }
 
 /// What the flow of one model says.
@@ -127,12 +141,18 @@ pub fn outlooks(
         if asked.arrival.is_nothing() || !seen.insert(asked.model) {
             continue;
         }
-        let fleet = world.fleet(asked.model, asked.home)?;
         let model = world.models[asked.model].name.clone();
+        let fleet = match world.fleet(asked.model, asked.home) {
+            Err(WorldFleetError::Fleet(FleetError::Nodes(nodes @ 1..))) => {
+                all.untold.push(Untold::Large { model, nodes });
+                continue;
+            }
+            fleet => fleet?,
+        };
         let flow = match Evaluator::new().flow(&fleet.fleet, &fleet.placement, &Mask::none()) {
             Err(PlacementError::Full { node, range, fit }) => {
                 let node = world.nodes[fleet.nodes[node]].name.clone();
-                all.untold.push(Untold { model, node, held: range, fit });
+                all.untold.push(Untold::Full { model, node, held: range, fit });
                 continue;
             }
             flow => flow?,

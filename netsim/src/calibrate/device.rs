@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     CalibrateError,
-    fit::{self, Lines, Row},
-    undisturbed::{Free, undisturbed},
+    contention::{self, Crowded, alone},
+    fit::{self, Lines},
+    undisturbed::{Crowd, undisturbed},
 };
 use crate::measurement::Measurement;
 
@@ -31,6 +32,8 @@ pub struct DeviceFit {
     pub error: f64,
     /// Relative deviation of a single pass.
     pub deviation: f64,
+    /// How much longer everything takes while all processors of its machine run, relatively.
+    pub contention: f64,
     /// Passes that were fitted.
     pub passes: usize,
     /// Passes that ran while there were not processors for all, or both decoded and took in prompts.
@@ -49,11 +52,11 @@ pub struct Part {
 }
 
 /// What one node of one measurement took beside what the lines say.
-type Groups = BTreeMap<(usize, usize), Vec<Row<5>>>;
+type Groups = BTreeMap<(usize, usize), Vec<Crowded<5>>>;
 
 /// Fits every device that a node has, in order of names.
 pub(super) fn devices(all: &[Measurement]) -> Result<Vec<DeviceFit>, CalibrateError> {
-    let free: Vec<Vec<Free>> = all.iter().map(undisturbed).collect();
+    let crowds: Vec<Vec<Crowd>> = all.iter().map(undisturbed).collect();
     let mut names = BTreeMap::new();
     for measurement in all {
         for node in measurement.world.nodes.iter().filter(|node| node.blocks.is_some()) {
@@ -67,15 +70,15 @@ pub(super) fn devices(all: &[Measurement]) -> Result<Vec<DeviceFit>, CalibrateEr
             }
         }
     }
-    names.into_keys().map(|name| device(all, &free, name)).collect()
+    names.into_keys().map(|name| device(all, &crowds, name)).collect()
 }
 
 fn device(
     all: &[Measurement],
-    free: &[Vec<Free>],
+    crowds: &[Vec<Crowd>],
     name: String,
 ) -> Result<DeviceFit, CalibrateError> {
-    let (mut groups, mut total) = (rows(all, Some(free), &name), passes(all, &name));
+    let (mut groups, mut total) = (rows(all, Some(crowds), &name), passes(all, &name));
     let count = |groups: &Groups| groups.values().map(Vec::len).sum::<usize>();
     let disturbed = count(&groups) < PASSES_MIN;
     if disturbed {
@@ -86,22 +89,23 @@ fn device(
         return Err(CalibrateError::NoPasses { name, passes: fitted });
     }
     total -= fitted.min(total);
-    let flat: Vec<Row<5>> = groups.values().flatten().copied().collect();
-    let lines = fit::fit(&flat)
+    let flat: Vec<Crowded<5>> = groups.values().flatten().copied().collect();
+    let (lines, contention) = contention::fit(&flat)
         .ok_or_else(|| CalibrateError::NoPasses { name: name.clone(), passes: fitted })?;
     let (kv_positions, blocks) = of_nodes(all, &name);
-    let mut head = heads(all, Some(free), &name);
+    let mut head = heads(all, Some(crowds), &name);
     if head.len() < PASSES_MIN {
         head = heads(all, None, &name);
     }
     Ok(DeviceFit {
         name,
         pass: parts(&lines),
-        head: fit::fit(&head).map(|lines| parts(&lines)),
+        head: fit::fit(&alone(&head, contention)).map(|lines| parts(&lines)),
         kv_positions,
         blocks,
-        error: between(&groups, &lines),
+        error: between(&groups, &lines, contention),
         deviation: lines.deviation,
+        contention,
         passes: fitted,
         left_out: total,
         disturbed,
@@ -137,20 +141,19 @@ fn passes(all: &[Measurement], name: &str) -> usize {
 
 /// Passes as rows: those that only decoded or only took in prompts, for what both look back at is
 /// told in one sum.
-fn rows(all: &[Measurement], free: Option<&[Vec<Free>]>, name: &str) -> Groups {
+fn rows(all: &[Measurement], crowds: Option<&[Vec<Crowd>]>, name: &str) -> Groups {
     let mut groups = Groups::new();
     for ((folder, node), record) in nodes(all, name) {
-        let free = free.map(|free| &free[folder][node]);
+        let crowds = crowds.map(|crowds| &crowds[folder][node]);
         let rows = record.passes.iter().enumerate().filter_map(|(index, (_, pass))| {
-            let counts = (pass.prompt == 0 || pass.decode == 0)
-                && pass.took_us > 0
-                && pass.blocks > 0
-                && free.is_none_or(|free| free.passes[index]);
+            let crowd = crowds.map_or(Some(0.0), |crowds| crowds.passes[index])?;
+            let counts =
+                (pass.prompt == 0 || pass.decode == 0) && pass.took_us > 0 && pass.blocks > 0;
             let blocks = f64::from(pass.blocks);
             let (prompt, decode) = (f64::from(pass.prompt), f64::from(pass.decode));
             let context = if pass.prompt == 0 { pass.context as f64 } else { 0.0 };
             let row = [blocks, blocks * decode, blocks * prompt, blocks * context, 1.0];
-            counts.then_some((row, pass.took_us as f64))
+            counts.then_some(((row, pass.took_us as f64), crowd))
         });
         groups.insert((folder, node), rows.collect());
     }
@@ -158,14 +161,15 @@ fn rows(all: &[Measurement], free: Option<&[Vec<Free>]>, name: &str) -> Groups {
 }
 
 /// Runs of the head as rows.
-fn heads(all: &[Measurement], free: Option<&[Vec<Free>]>, name: &str) -> Vec<Row<2>> {
+fn heads(all: &[Measurement], crowds: Option<&[Vec<Crowd>]>, name: &str) -> Vec<Crowded<2>> {
     let mut rows = Vec::new();
     for ((folder, node), record) in nodes(all, name) {
-        let free = free.map(|free| &free[folder][node]);
-        let counts = |index: usize, took: u64| took > 0 && free.is_none_or(|it| it.heads[index]);
-        let heads = record.heads.iter().enumerate();
-        let heads = heads.filter(|(index, (_, head))| counts(*index, head.took_us));
-        rows.extend(heads.map(|(_, (_, head))| ([1.0, f64::from(head.rows)], head.took_us as f64)));
+        let crowds = crowds.map(|crowds| &crowds[folder][node]);
+        let heads = record.heads.iter().enumerate().filter(|(_, (_, head))| head.took_us > 0);
+        rows.extend(heads.filter_map(|(index, (_, head))| {
+            let crowd = crowds.map_or(Some(0.0), |crowds| crowds.heads[index])?;
+            Some((([1.0, f64::from(head.rows)], head.took_us as f64), crowd))
+        }));
     }
     rows
 }
@@ -181,9 +185,10 @@ fn of_nodes(all: &[Measurement], name: &str) -> (u64, u32) {
 }
 
 /// How far nodes of measurements were from the lines, all their passes together.
-fn between(groups: &Groups, lines: &Lines<5>) -> f64 {
-    let edge = lines.deviation.mul_add(6.0, 1.0);
-    let shares = groups.values().filter(|rows| rows.len() >= PASSES_MIN).map(|rows| {
+fn between(groups: &Groups, lines: &Lines<5>, contention: f64) -> f64 {
+    let edge = lines.edge();
+    let groups = groups.values().map(|rows| alone(rows, contention));
+    let shares = groups.filter(|rows| rows.len() >= PASSES_MIN).map(|rows| {
         let fitted: f64 = rows.iter().map(|(row, _)| lines.at(row)).sum();
         let took: f64 = rows.iter().map(|(row, time)| time.min(lines.at(row) * edge)).sum();
         (took / fitted - 1.0).powi(2)

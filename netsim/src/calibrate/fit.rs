@@ -73,13 +73,18 @@ pub(super) fn fit<const N: usize>(rows: &[Row<N>]) -> Option<Lines<N>> {
 }
 
 impl<const N: usize> Lines<N> {
+    /// The ratio of a time to what the lines say beyond which it tells of a disturbance.
+    pub(super) const fn edge(&self) -> f64 {
+        DISTURBED * self.deviation + 1.0
+    }
+
     /// Raises the lines to the mean of the times: rates follow from means, and times have a long tail
     /// that the fit takes for outliers. What is far beyond it counts as its edge.
     fn level(&mut self, rows: &[Row<N>]) {
         let (mut measured, mut fitted) = (0.0, 0.0);
         for (row, time) in rows {
             let at = self.at(row);
-            measured += time.min(at * DISTURBED.mul_add(self.deviation, 1.0));
+            measured += time.min(at * self.edge());
             fitted += at;
         }
         let level = if fitted > 0.0 { measured / fitted } else { 1.0 };

@@ -128,6 +128,8 @@ pub(super) fn device(fit: &DeviceFit) -> Spanned<DeviceSection> {
         head_us: NotNegative::of(head),
         head_position_us: NotNegative::of(position),
         error: Share::of(fit.error.clamp(0.0, 1.0)),
+        deviation: Share::of(fit.deviation.clamp(0.0, 1.0)),
+        contention: NotNegative::of(fit.contention),
     };
     let section = DeviceSection { name: fit.name.clone(), time, batch: BatchSection::default() };
     Spanned::new(0..0, section)

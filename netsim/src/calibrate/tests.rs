@@ -16,7 +16,7 @@ use crate::{
 /// A mesh that is slower than its planner took it for, with software and an opening.
 fn truth(told: &str) -> String {
     told.replace("block_us = 400", "block_us = 550")
-        .replace("decode_us = 10", "decode_us = 35")
+        .replace("decode_us = 10", "decode_us = 35\ndeviation = 0.03")
         .replace("prompt_us = 30", "prompt_us = 45")
         .replace("[[site]]\nname = \"delft\"", "[router]\nopen_ms = 3\nclose_ms = 2\n[network]\nhop_us = 400\nstep_us = 150\n[[site]]\nname = \"delft\"")
 }
@@ -28,7 +28,7 @@ fn users(count: u32) -> String {
 fn measured(name: &str, counts: &[u32]) -> Vec<Measurement> {
     let folder = |count: &u32| {
         let told = users(*count);
-        Folder::of(&format!("{name}-{count}"), &told, &truth(&told), 0.05).load().unwrap()
+        Folder::of(&format!("{name}-{count}"), &told, &truth(&told)).load().unwrap()
     };
     counts.iter().map(folder).collect()
 }
@@ -108,7 +108,7 @@ fn the_output_is_part_of_a_scenario() {
 #[test]
 fn a_device_without_passes_is_named() {
     let told = users(1);
-    let folder = Folder::of("few", &told, &truth(&told), 0.0);
+    let folder = Folder::of("few", &told, &truth(&told));
     let mut measurement = folder.load().unwrap();
     measurement.records.iter_mut().for_each(|record| record.passes.truncate(5));
     let error = calibrate(&[measurement]).unwrap_err();
@@ -131,8 +131,25 @@ fn passes_that_others_slowed_down_are_left_out() {
     let told = shared(users(8));
     // Sending would slow passes too, unseen.
     let truth = truth(&told).replace("step_us = 150", "step_us = 0");
-    let folder = Folder::of("shared", &told, &truth, 0.0);
+    let folder = Folder::of("shared", &told, &truth);
     let found = calibrate(&[folder.load().unwrap()]).unwrap();
     assert!(!found.devices[0].disturbed && found.devices[0].left_out > 100, "{found:?}");
     near(found.devices[0].pass[0].us, 575.0, 0.03);
+}
+
+#[test]
+fn what_slows_down_in_a_crowd_is_told_from_what_is_slow() {
+    let told = users(8)
+        .replace("[[device]]", "[[machine]]\nname = \"here\"\nprocessors = 2\n[[device]]")
+        .replace("blocks = [", "machine = \"here\"\nblocks = [");
+    let truth =
+        told.replace("decode_us = 10", "decode_us = 10\ncontention = 0.25\ndeviation = 0.1");
+    let all: Vec<_> = [("crowd", &told, &truth)]
+        .map(|(name, told, truth)| Folder::of(name, told, truth).load().unwrap())
+        .into();
+    let found = calibrate(&all).unwrap();
+    let device = &found.devices[0];
+    near(device.contention, 0.25, 0.1);
+    near(device.deviation, 0.1, 0.15);
+    near(device.pass[0].us + device.pass[4].us / 4.0, 400.0 + 25.0, 0.03);
 }

@@ -161,10 +161,13 @@ fn section(out: &mut String, device: &DeviceFit) {
     }
     let _ = writeln!(
         out,
-        "kv_positions = {}\nblocks_max = {}   # as many were held; more may fit\nerror = {:.4}",
+        "kv_positions = {}\nblocks_max = {}   # as many were held; more may fit\nerror = {:.4}\n\
+         deviation = {:.4}\ncontention = {:.4}",
         device.kv_positions,
         device.blocks,
-        device.error.clamp(0.0, 1.0)
+        device.error.clamp(0.0, 1.0),
+        device.deviation.clamp(0.0, 1.0),
+        device.contention
     );
 }
 

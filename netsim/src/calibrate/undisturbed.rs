@@ -17,24 +17,25 @@ struct Span {
     is_head: bool,
 }
 
-/// Of each of a node's passes and runs of the head, whether there were processors for all.
+/// Of each of a node's passes and runs of the head during which there were processors for all: how
+/// crowded those were, from 0 with one at work to 1 with all of them.
 #[derive(Debug)]
-pub(super) struct Free {
-    pub(super) passes: Vec<bool>,
-    pub(super) heads: Vec<bool>,
+pub(super) struct Crowd {
+    pub(super) passes: Vec<Option<f64>>,
+    pub(super) heads: Vec<Option<f64>>,
 }
 
 /// Of every node, what ran while there were processors for all that ran meanwhile.
-pub(super) fn undisturbed(measurement: &Measurement) -> Vec<Free> {
-    let all = |record: &Record| Free {
-        passes: vec![true; record.passes.len()],
-        heads: vec![true; record.heads.len()],
+pub(super) fn undisturbed(measurement: &Measurement) -> Vec<Crowd> {
+    let all = |record: &Record| Crowd {
+        passes: vec![Some(0.0); record.passes.len()],
+        heads: vec![Some(0.0); record.heads.len()],
     };
-    let mut free: Vec<Free> = measurement.records.iter().map(all).collect();
+    let mut crowds: Vec<Crowd> = measurement.records.iter().map(all).collect();
     for (machine, processors) in measurement.world.machines.iter().enumerate() {
-        mark(spans(measurement, machine), *processors, &mut free);
+        mark(spans(measurement, machine), *processors, &mut crowds);
     }
-    free
+    crowds
 }
 
 /// What ran on a machine, by its clock.
@@ -59,8 +60,8 @@ fn spans(measurement: &Measurement, machine: usize) -> Vec<Span> {
     all
 }
 
-/// Goes through a machine's time and marks what ran while too much did.
-fn mark(spans: Vec<Span>, processors: u32, free: &mut [Free]) {
+/// Goes through a machine's time: marks what ran while too much did, and how crowded it was for others.
+fn mark(spans: Vec<Span>, processors: u32, crowds: &mut [Crowd]) {
     // What ends at an instant ends before what begins then.
     let mut edges: Vec<(u64, bool, usize)> = Vec::with_capacity(spans.len() * 2);
     for (index, span) in spans.iter().enumerate() {
@@ -68,20 +69,30 @@ fn mark(spans: Vec<Span>, processors: u32, free: &mut [Free]) {
         edges.push((span.to_us.max(span.from_us + 1), false, index));
     }
     edges.sort_unstable();
-    let mut running: Vec<usize> = Vec::new();
-    for (_, begins, index) in edges {
-        if !begins {
-            running.retain(|other| *other != index);
-            continue;
-        }
-        running.push(index);
+    let (mut running, mut since): (Vec<usize>, u64) = (Vec::new(), 0);
+    for (at, begins, index) in edges {
         let wanted: u32 = running.iter().map(|other| spans[*other].threads).sum();
-        if wanted > processors {
-            for span in running.iter().map(|other| &spans[*other]) {
-                let Free { passes, heads } = &mut free[span.node];
-                let of = if span.is_head { heads } else { passes };
-                of[span.index] = false;
-            }
+        let others = f64::from(wanted.min(processors).saturating_sub(1));
+        let crowd = others / f64::from(processors.saturating_sub(1).max(1));
+        for span in running.iter().map(|other| &spans[*other]) {
+            let of = span.of(crowds);
+            let share = (at - since) as f64 / (span.to_us - span.from_us).max(1) as f64;
+            *of = of.filter(|_| wanted <= processors).map(|sum| share.mul_add(crowd, sum));
         }
+        since = at;
+        if begins {
+            running.push(index);
+        } else {
+            running.retain(|other| *other != index);
+        }
+    }
+}
+
+impl Span {
+    /// What is known of it.
+    fn of<'a>(&self, crowds: &'a mut [Crowd]) -> &'a mut Option<f64> {
+        let Crowd { passes, heads } = &mut crowds[self.node];
+        let of = if self.is_head { heads } else { passes };
+        &mut of[self.index]
     }
 }

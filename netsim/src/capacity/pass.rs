@@ -88,7 +88,8 @@ impl Run<'_> {
             self.head_ns(node, running.iter().map(Step::count).sum())
         } else {
             self.take_steps(node, &mut running);
-            if running.is_empty() { 0 } else { self.pass_ns(node, &running) }
+            let ns = if running.is_empty() { 0 } else { self.pass_ns(node, &running) };
+            self.variations[node].as_mut().map_or(ns, |variation| variation.of(ns))
         };
         let worker = &mut self.workers[node];
         worker.at_home = at_home;

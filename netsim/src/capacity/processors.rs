@@ -27,6 +27,8 @@ struct Job {
     /// Nanoseconds it would still take alone.
     rest: f64,
     threads: f64,
+    /// How much longer it takes while all processors run, relatively.
+    contention: f64,
 }
 
 impl Machine {
@@ -34,17 +36,29 @@ impl Machine {
         Self { processors: f64::from(processors.max(1)), jobs: Vec::new(), at: Instant(0) }
     }
 
-    /// How much of its own speed every job has now.
-    fn speed(&self) -> f64 {
+    /// How much of its own speed a job has now that bears no contention, and how crowded it is: 0 with
+    /// one processor at work, 1 with all of them.
+    fn speed(&self) -> (f64, f64) {
         let wanted: f64 = self.jobs.iter().map(|job| job.threads).sum();
-        if wanted > self.processors { self.processors / wanted } else { 1.0 }
+        let at_work = wanted.min(self.processors);
+        let crowd = if at_work > 1.0 { (at_work - 1.0) / (self.processors - 1.0) } else { 0.0 };
+        (if wanted > self.processors { self.processors / wanted } else { 1.0 }, crowd)
     }
 
     /// Brings the rests up to `now`.
     fn advance(&mut self, now: Instant) {
-        let passed = (now.0 - self.at.0) as f64 * self.speed();
-        self.jobs.iter_mut().for_each(|job| job.rest = (job.rest - passed).max(0.0));
+        let ((speed, crowd), passed) = (self.speed(), (now.0 - self.at.0) as f64);
+        for job in &mut self.jobs {
+            job.rest = passed.mul_add(-job.speed(speed, crowd), job.rest).max(0.0);
+        }
         self.at = now;
+    }
+}
+
+impl Job {
+    /// How much of its own speed it has.
+    fn speed(&self, speed: f64, crowd: f64) -> f64 {
+        speed / self.contention.mul_add(crowd, 1.0)
     }
 }
 
@@ -58,9 +72,11 @@ impl Run<'_> {
             return;
         };
         let threads = if matches!(of, Of::Pass(_)) { f64::from(threads) } else { 1.0 };
+        let device = self.world.devices.get(self.world.nodes[node].device);
+        let contention = device.map_or(0.0, |device| device.contention);
         let shared = &mut self.machines[machine];
         shared.advance(self.now);
-        shared.jobs.push(Job { of, rest: ns as f64, threads });
+        shared.jobs.push(Job { of, rest: ns as f64, threads, contention });
         self.reschedule(machine);
     }
 
@@ -75,15 +91,16 @@ impl Run<'_> {
 
     /// Everything on a machine ends at another time once something begins or ends.
     fn reschedule(&mut self, machine: usize) {
-        let speed = self.machines[machine].speed();
+        let (speed, crowd) = self.machines[machine].speed();
         for index in 0..self.machines[machine].jobs.len() {
-            let Job { of, rest, .. } = self.machines[machine].jobs[index];
+            let job = &self.machines[machine].jobs[index];
+            let of = job.of;
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "not below zero"
             )]
-            let ns = (rest / speed).ceil() as u64;
+            let ns = (job.rest / job.speed(speed, crowd)).ceil() as u64;
             self.expect(of, Instant(self.now.0.saturating_add(ns)));
         }
     }

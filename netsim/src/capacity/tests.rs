@@ -4,7 +4,9 @@ mod demand;
 mod faults;
 mod laws;
 mod leaps;
+mod machines;
 mod room;
+mod spread;
 mod together;
 
 use std::path::Path;

@@ -12,6 +12,8 @@ fn device(pace: Pace) -> Device {
         prompts_max: None,
         head_ns: (1_000.0, 10.0),
         error: 0.0,
+        deviation: 0.0,
+        contention: 0.0,
     }
 }
 

@@ -36,8 +36,8 @@ impl Folder {
     }
 
     /// What a mesh that is as the scenario `truth` says would tell of a run, where `told` is what its
-    /// planner took it for; times of passes up to `noise` longer or shorter.
-    pub(crate) fn of(name: &str, told: &str, truth: &str, noise: f64) -> Self {
+    /// planner took it for.
+    pub(crate) fn of(name: &str, told: &str, truth: &str) -> Self {
         let folder = Self::new(name);
         fs::write(folder.0.join(super::SCENARIO), told).unwrap();
         let file = ScenarioFile::parse(Path::new("x.toml"), truth.to_owned()).unwrap();
@@ -47,18 +47,17 @@ impl Folder {
         let run =
             simulate(&world, Options { seed: 9, until_s, passes_max, requests_max: u64::MAX });
         for node in 0..world.nodes.len() {
-            folder.node(&world, &run, node, noise);
+            folder.node(&world, &run, node);
         }
         folder
     }
 
-    fn node(&self, world: &World, run: &Measured, node: usize, noise: f64) {
+    fn node(&self, world: &World, run: &Measured, node: usize) {
         let mut lines = begin(world, node);
         let mut random = Random::new(1, node as u64);
         let blocks = world.nodes[node].blocks.unwrap().len();
         for pass in run.passes.iter().filter(|pass| pass.node as usize == node) {
-            let late = noise.mul_add(random.unit() * 2.0 - 1.0, 1.0);
-            let took_us = whole((pass.to_ns - pass.from_ns) as f64 / 1e3 * late);
+            let took_us = whole((pass.to_ns - pass.from_ns) as f64 / 1e3);
             let (prompt, decode) = (pass.prompt, pass.decode);
             let context = u64::from(decode) * random.below(60);
             let sessions = prompt + decode;
@@ -159,7 +158,7 @@ fn refusal(folder: &Folder) -> String {
 
 #[test]
 fn what_is_no_measurement_is_named_with_its_line() {
-    let folder = Folder::of("refused", &timed(5), &timed(5), 0.0);
+    let folder = Folder::of("refused", &timed(5), &timed(5));
     assert_eq!(folder.load().unwrap().records.len(), 2);
     let file = folder.0.join("b.jsonl");
     let good = fs::read_to_string(&file).unwrap();
@@ -200,7 +199,7 @@ fn what_is_no_measurement_is_named_with_its_line() {
 /// A node that was killed while it wrote told all it told before.
 #[test]
 fn a_last_line_without_an_end_is_not_read() {
-    let folder = Folder::of("torn", &timed(5), &timed(5), 0.0);
+    let folder = Folder::of("torn", &timed(5), &timed(5));
     let file = folder.0.join("b.jsonl");
     let whole = folder.load().unwrap().records[1].passes.len();
     let text = fs::read_to_string(&file).unwrap();
@@ -224,7 +223,7 @@ fn tokens_count_where_they_came() {
 #[test]
 fn requests_that_follow_each_other_are_one_at_a_time() {
     let closed = timed(10).replace("poisson = { per_s = 2.0 }", "closed = { users = 1 }");
-    assert!(Folder::of("alone", &closed, &closed, 0.0).load().unwrap().is_one_at_a_time());
+    assert!(Folder::of("alone", &closed, &closed).load().unwrap().is_one_at_a_time());
     let two = closed.replace("users = 1", "users = 2");
-    assert!(!Folder::of("both", &two, &two, 0.0).load().unwrap().is_one_at_a_time());
+    assert!(!Folder::of("both", &two, &two).load().unwrap().is_one_at_a_time());
 }

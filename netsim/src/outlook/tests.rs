@@ -104,3 +104,17 @@ fn only_a_model_whose_nodes_hold_more_than_fits_is_left_out() {
     world.nodes[1].rates = Some(vec![-1.0; 4]);
     assert!(matches!(told(&world), Err(OutlookError::Fleet(_))));
 }
+
+#[test]
+fn a_model_of_more_nodes_than_are_searched_through_is_left_out() {
+    let text = SMALL.replace("blocks = [4, 8]", "blocks = [4, 8]\ncount = 1024");
+    let file = ScenarioFile::parse(Path::new("x.toml"), text).unwrap();
+    let world = World::resolve(&file, None).unwrap();
+    let found = outlooks(&world, &Depth::default(), &mut |_| ()).unwrap();
+    let [untold] = &found.untold[..] else { panic!("{:?}", found.untold) };
+    assert_eq!(
+        untold.to_string(),
+        "model \"toy\" has no largest flow: it has 1025 nodes, more than 1024"
+    );
+    assert!(found.told.is_empty());
+}

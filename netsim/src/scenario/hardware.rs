@@ -112,6 +112,12 @@ pub enum DeviceTime {
         /// Relative standard error of the fitted lines.
         #[serde(default)]
         error: Share,
+        /// Relative standard deviation of a single pass.
+        #[serde(default)]
+        deviation: Share,
+        /// How much longer everything takes while all processors of its machine run, relatively.
+        #[serde(default)]
+        contention: NotNegative,
     },
 }
 

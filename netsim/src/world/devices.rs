@@ -29,7 +29,6 @@ fn device(
 ) -> Result<Device, TomlFileError> {
     let DeviceSection { name, time, batch } = section.get_ref();
     check(resolver, section)?;
-    let (mut head_ns, mut error) = ((0.0, 0.0), 0.0);
     let (pace, kv) = match time {
         DeviceTime::Table { prompt_csv, decode_csv, pass_us, entry_ns_per_byte, kv } => {
             let pace = Pace::Table {
@@ -71,12 +70,8 @@ fn device(
             context_ns,
             kv_positions,
             blocks_max,
-            head_us,
-            head_position_us,
-            error: relative,
+            ..
         } => {
-            head_ns = (head_us.get() * 1e3, head_position_us.get() * 1e3);
-            error = relative.get();
             let pace = Pace::Lines {
                 pass_ns: pass_us.get() * 1e3,
                 block_ns: block_us.get() * 1e3,
@@ -87,16 +82,34 @@ fn device(
             (pace, vec![*kv_positions; *blocks_max as usize])
         }
     };
-    Ok(Device {
+    let device = Device {
         name: name.clone(),
         pace,
         kv,
         positions_max: batch.positions_max,
         prompt_positions_min: batch.prompt_positions_min.min(batch.positions_max),
         prompts_max: batch.prompts_max,
-        head_ns,
-        error,
-    })
+        head_ns: (0.0, 0.0),
+        error: 0.0,
+        deviation: 0.0,
+        contention: 0.0,
+    };
+    Ok(measured(device, time))
+}
+
+/// A device with what only measurements tell.
+fn measured(device: Device, time: &DeviceTime) -> Device {
+    let DeviceTime::Measured { head_us, head_position_us, error, deviation, contention, .. } = time
+    else {
+        return device;
+    };
+    Device {
+        head_ns: (head_us.get() * 1e3, head_position_us.get() * 1e3),
+        error: error.get(),
+        deviation: deviation.get(),
+        contention: contention.get(),
+        ..device
+    }
 }
 
 /// A device ends every pass, and runs something in it.

@@ -184,6 +184,8 @@ fn device(
         prompts_max: Some(*prompts_max),
         head_ns: (0.0, 0.0),
         error: 0.0,
+        deviation: 0.0,
+        contention: 0.0,
     });
     Ok(all.devices.len() - 1)
 }

@@ -67,7 +67,8 @@ impl<'a> Run<'a> {
         route.iter().all(|(node, _)| {
             let device = &self.world.devices[self.world.nodes[*node as usize].device];
             let most = if device.prompts_max.is_some() { u32::MAX } else { device.positions_max };
-            self.workers[*node as usize].sessions == count
+            self.variations[*node as usize].is_none()
+                && self.workers[*node as usize].sessions == count
                 && count <= most
                 && self.is_free(*node as usize)
         })
