@@ -117,9 +117,10 @@ impl Rogue {
                 manifest: serving.digest,
                 blocks,
                 numeric_class: serving.numeric_class.clone(),
-                block_time_ns: 1,
+                block_time_ns: 1_000_000_000,
                 positions_free: 1 << 20,
-                sessions: 0,
+                // Who may choose another one does.
+                sessions: 100,
             }],
         };
         let signed = self.key.sign(Domain::ANNOUNCEMENT, &swarm.demo.genesis, &announcement);
