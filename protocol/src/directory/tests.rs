@@ -170,6 +170,27 @@ fn candidates_are_live_offers_of_the_model_in_the_class() {
     assert_eq!(directory.data_addresses(NOW + ANNOUNCEMENT_LIFE_MAX, &peer(1)), []);
 }
 
+/// What a home did since counts on top of it: since it was said, not since it was heard.
+#[test]
+fn candidates_say_since_when_they_are_so() {
+    let mut directory = populated();
+    let told = |mut said: Announcement, at: Timestamp| {
+        said.issued_at = at;
+        announcement::tests::sign(1, &said)
+    };
+    let at = |directory: &Directory| {
+        let candidates = directory.candidates(NOW + MINUTE, &MODEL, "cpu-1");
+        candidates.into_iter().find(|it| it.peer == peer(1)).unwrap().announced_at
+    };
+    let late = told(announcement::tests::announcement(0, 2), NOW);
+    directory.insert_announcement(NOW + MINUTE / 2, &late).unwrap();
+    assert_eq!(at(&directory), NOW);
+    // Its clock is ahead.
+    let ahead = told(announcement::tests::announcement(0, 3), NOW + MINUTE);
+    directory.insert_announcement(NOW + MINUTE / 2, &ahead).unwrap();
+    assert_eq!(at(&directory), NOW + MINUTE / 2);
+}
+
 #[test]
 fn a_lost_node_is_chosen_for_nothing_until_it_is_heard_again() {
     let (mut directory, later) = (populated(), NOW + MINUTE / 4);
