@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use comity_protocol::{block::BlockRange, placement::FlowStage, policy::Access};
 
-use self::homes::Homes;
+use self::homes::{Homes, stages, timestamp};
 use super::{Run, Worker, session::Hop};
 use crate::{clock::Instant, device::Pass, random::Random, scenario::RouterKind, world::World};
 
@@ -159,14 +159,14 @@ impl Router {
     /// A home opened a session of so many positions.
     pub(super) fn opened(&mut self, now: Instant, world: &World, home: u32, opened: (&[Hop], u64)) {
         if self.announces() {
-            self.homes.opened(now, world, home, opened);
+            self.homes.own(home).open(timestamp(now), &stages(world, opened.0), opened.1);
         }
     }
 
     /// Such a session is over.
     pub(super) fn closed(&mut self, now: Instant, world: &World, home: u32, closed: (&[Hop], u64)) {
         if self.announces() {
-            self.homes.closed(now, world, home, closed);
+            self.homes.own(home).close(timestamp(now), &stages(world, closed.0), closed.1);
         }
     }
 }

@@ -97,28 +97,9 @@ impl Homes {
         self.announced.extend(workers.iter().map(|worker| worker.sessions));
     }
 
-    /// A home opened a session of so many positions.
-    pub(super) fn opened(
-        &mut self,
-        now: Instant,
-        world: &World,
-        home: u32,
-        (route, positions): (&[Hop], u64),
-    ) {
-        let own = self.own.entry(home).or_default();
-        own.open(timestamp(now), &stages(world, route), positions);
-    }
-
-    /// A session of a home is over.
-    pub(super) fn closed(
-        &mut self,
-        now: Instant,
-        world: &World,
-        home: u32,
-        (route, positions): (&[Hop], u64),
-    ) {
-        let own = self.own.entry(home).or_default();
-        own.close(timestamp(now), &stages(world, route), positions);
+    /// What a home opened itself.
+    pub(super) fn own(&mut self, home: u32) -> &mut OwnSessions {
+        self.own.entry(home).or_default()
     }
 
     /// The route that a home chooses for so many positions.
@@ -216,7 +197,8 @@ fn index(peer: &PeerKey) -> usize {
     usize::try_from(u64::from_be_bytes(bytes)).unwrap_or(1) - 1
 }
 
-fn stages(world: &World, route: &[Hop]) -> Vec<RouteStage> {
+/// A route as the protocol has it.
+pub(super) fn stages(world: &World, route: &[Hop]) -> Vec<RouteStage> {
     let stage = |(node, blocks): &Hop| RouteStage {
         peer: world.nodes[*node as usize].peer,
         blocks: *blocks,
@@ -224,6 +206,6 @@ fn stages(world: &World, route: &[Hop]) -> Vec<RouteStage> {
     route.iter().map(stage).collect()
 }
 
-fn timestamp(now: Instant) -> Timestamp {
+pub(super) fn timestamp(now: Instant) -> Timestamp {
     Timestamp::from_ms(now.0 / 1_000_000)
 }
