@@ -55,3 +55,13 @@ fn passes_vary_about_what_their_device_says() {
     assert!((mean / single - 1.0).abs() < 0.02, "{mean} for {single}");
     assert!((square.sqrt() / single - 0.2).abs() < 0.02, "{}", square.sqrt() / single);
 }
+
+#[test]
+fn passes_that_vary_do_so_in_every_round() {
+    let text = SMALL
+        .replace("poisson = { per_s = 2.0 }", "closed = { users = 1 }")
+        .replace("decode_us = 10", "decode_us = 10\ndeviation = 0.2");
+    let exact = text.replacen("[[site]]", "[run]\nexact = true\n[[site]]", 1);
+    let [leaps, exact] = [text, exact].map(|text| simulate(&world(&text), options(20.0)).samples);
+    assert_eq!(leaps, exact);
+}
