@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::{
     block::BlockRange,
-    id::{Digest, PeerKey},
+    id::{Digest, PeerKey, ShortPeer},
     limits::{ANNOUNCEMENT_BYTES_MAX, ANNOUNCEMENT_LIFE_MAX, ANNOUNCERS_MAX},
     roster::{Role, RosterNode},
     signed::{Domain, Signed, SignedError},
@@ -27,6 +27,17 @@ pub struct Announcement {
     pub data_addresses: Vec<SocketAddr>,
     /// What it serves; at most 16.
     pub offers: Vec<Offer>,
+    /// How far other nodes are, in ascending order of peer; at most 64.
+    pub round_trips: Vec<RoundTrip>,
+}
+
+/// How far a node is from the one that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoundTrip {
+    /// Which node.
+    pub peer: ShortPeer,
+    /// The least of the last round trips, microseconds.
+    pub least_us: u32,
 }
 
 /// One block range that a node serves.

@@ -3,6 +3,7 @@
 //! Everything held was signed and is bounded; what is expired or contradictory is treated as if it
 //! had never been said (P7), but its sequence is remembered, so that nothing older replaces it.
 
+mod distance;
 mod governance;
 mod reach;
 mod view;
@@ -12,7 +13,10 @@ use std::{
     net::SocketAddr,
 };
 
+pub use distance::Latencies;
 pub use governance::GovernanceError;
+
+use distance::Measured;
 
 use crate::{
     announcement::{Announcement, AnnouncementError},
@@ -135,6 +139,8 @@ pub struct Directory {
     rosters: BTreeMap<String, Latest<Roster>>,
     /// At most [`ANNOUNCERS_MAX`].
     announcements: BTreeMap<PeerKey, Announced>,
+    /// Round trips to admitted peers, as this node measured them.
+    measured: BTreeMap<PeerKey, Measured>,
     /// Peers that were admitted when last looked, or on a roster accepted since.
     admitted: BTreeSet<PeerKey>,
     /// Peers whose logs told two stories: admitted no more, whatever rosters say.
@@ -156,6 +162,7 @@ impl Directory {
             suspensions: Suspensions::default(),
             rosters: BTreeMap::new(),
             announcements: BTreeMap::new(),
+            measured: BTreeMap::new(),
             admitted: BTreeSet::new(),
             distrusted: BTreeSet::new(),
             due: None,
@@ -321,6 +328,7 @@ impl Directory {
         let admitted: BTreeSet<PeerKey> =
             self.members(now).into_iter().map(|(peer, _)| peer).collect();
         let lost: Vec<PeerKey> = self.admitted.difference(&admitted).copied().collect();
+        self.measured.retain(|peer, _| admitted.contains(peer));
         self.admitted = admitted;
         lost
     }

@@ -90,6 +90,22 @@ bytes_id!(
     16
 );
 
+bytes_id!(
+    /// The beginning of a peer's key: enough to tell it from the others of a consortium, not to trust it.
+    ShortPeer,
+    8
+);
+
+impl PeerKey {
+    /// The beginning of it.
+    #[must_use]
+    pub fn beginning(&self) -> ShortPeer {
+        let mut short = [0; 8];
+        short.copy_from_slice(&self.0[..8]);
+        ShortPeer(short)
+    }
+}
+
 impl Digest {
     /// No digest: what precedes the first record of a chain.
     pub const ZERO: Self = Self([0; 32]);

@@ -47,6 +47,8 @@ pub const CHAIN_BYTES_MAX: usize = 64 << 20;
 pub const DOMAIN_BYTES_MAX: usize = 64;
 /// Bytes of a signed announcement.
 pub const ANNOUNCEMENT_BYTES_MAX: usize = 4 << 10;
+/// Nodes whose distance one announcement tells: 18 bytes each.
+pub const ROUND_TRIPS_MAX: usize = 64;
 /// Longest life of an announcement.
 pub const ANNOUNCEMENT_LIFE_MAX: Duration = Duration::from_secs(600);
 /// Longest life of a roster.

@@ -2,12 +2,12 @@
 
 use bytes_of::Sample;
 use comity_protocol::{
-    announcement::{Announcement, Offer},
+    announcement::{Announcement, Offer, RoundTrip},
     block::BlockRange,
     charter::{SignedChain, Suspension},
     commitment::Salt,
     control::{ControlReply, ControlRequest, Hello, Invitation},
-    id::{Digest, PrefixTag},
+    id::{Digest, PrefixTag, ShortPeer},
     log::{
         checkpoint::{Checkpoint, origin},
         succession::{Succession, SuccessionReason, SuccessionRecord},
@@ -73,6 +73,7 @@ fn announcement(story: &Story) -> Announcement {
             positions_free: 4_096,
             sessions: 1,
         }],
+        round_trips: vec![RoundTrip { peer: ShortPeer([0x5B; 8]), least_us: 23_400 }],
     }
 }
 

@@ -122,6 +122,7 @@ impl Rogue {
                 // Who may choose another one does.
                 sessions: 100,
             }],
+            round_trips: Vec::new(),
         };
         let signed = self.key.sign(Domain::ANNOUNCEMENT, &swarm.demo.genesis, &announcement);
         let signed = signed.unwrap();

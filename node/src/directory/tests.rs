@@ -146,6 +146,7 @@ impl Consortium {
             expires_at: self.clock.now() + Duration::from_secs(60),
             data_addresses: vec![SocketAddr::from(([127, 0, 0, 1], sequence))],
             offers: vec![offer],
+            round_trips: Vec::new(),
         };
         node_key(number).sign(Domain::ANNOUNCEMENT, &self.hash, &announcement).unwrap()
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     charter::tests::NOW,
-    limits::{ADDRESSES_MAX, NAME_BYTES_MAX, OFFERS_MAX},
+    limits::{ADDRESSES_MAX, NAME_BYTES_MAX, OFFERS_MAX, ROUND_TRIPS_MAX},
     roster::tests::{hash, node, node_key},
     wire::DecodeError,
 };
@@ -32,6 +32,7 @@ pub(crate) fn announcement(owner: u8, sequence: u64) -> Announcement {
         expires_at: NOW + ANNOUNCEMENT_LIFE_MAX,
         data_addresses: vec!["192.0.2.1:4701".parse().unwrap()],
         offers: vec![offer(0, 10)],
+        round_trips: Vec::new(),
     }
 }
 
@@ -84,22 +85,28 @@ fn only_stages_announce() {
     assert_eq!(result, Err(AnnouncementError::NoStage(home.peer)));
 }
 
+/// So many offers with a class of so many bytes; all else as long as it can be.
+fn longest(class: usize, offers: usize) -> Announcement {
+    let offer = Offer {
+        numeric_class: "c".repeat(class),
+        block_time_ns: u64::MAX,
+        positions_free: u64::MAX,
+        sessions: u32::MAX,
+        ..offer(1_000, 1_024)
+    };
+    let address = "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535".parse().unwrap();
+    let data_addresses = vec![address; ADDRESSES_MAX];
+    let offers = vec![offer; offers];
+    Announcement { offers, data_addresses, ..announcement(0, u64::MAX) }
+}
+
 #[test]
 fn a_full_announcement_fits_and_a_longer_one_is_refused() {
-    let long = |class: usize, offers: usize| {
-        let offer = Offer {
-            numeric_class: "c".repeat(class),
-            block_time_ns: u64::MAX,
-            positions_free: u64::MAX,
-            sessions: u32::MAX,
-            ..offer(1_000, 1_024)
-        };
-        let address = "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535".parse().unwrap();
-        let data_addresses = vec![address; ADDRESSES_MAX];
-        let offers = vec![offer; offers];
-        sign(1, &Announcement { offers, data_addresses, ..announcement(0, u64::MAX) })
-    };
-    assert!(verify(&long(NAME_BYTES_MAX, OFFERS_MAX)).is_ok());
+    let far = |peer: u64| RoundTrip { peer: ShortPeer(peer.to_be_bytes()), least_us: u32::MAX };
+    let round_trips = (0..ROUND_TRIPS_MAX as u64).map(far).collect();
+    let full = Announcement { round_trips, ..longest(NAME_BYTES_MAX, OFFERS_MAX) };
+    assert_eq!(verify(&sign(1, &full)), Ok(full));
+    let long = |class, offers| sign(1, &longest(class, offers));
     let crowded = verify(&long(1, OFFERS_MAX + 1)).unwrap_err();
     assert!(matches!(crowded, AnnouncementError::Signed { .. }), "{crowded}");
     let oversized = verify(&long(3_000, 1)).unwrap_err();
@@ -138,5 +145,24 @@ fn addresses_nobody_can_dial_are_refused() {
         };
         let field = "announcement.data_addresses";
         assert_eq!(source, DecodeError::field(field, "no address to dial"));
+    }
+}
+
+#[test]
+fn distances_are_told_once_each_in_one_order_and_not_of_too_many() {
+    let of = |peers: &[u64]| {
+        let far = peers
+            .iter()
+            .map(|peer| RoundTrip { peer: ShortPeer(peer.to_be_bytes()), least_us: 20_000 });
+        verify(&sign(1, &Announcement { round_trips: far.collect(), ..announcement(0, 1) }))
+    };
+    assert_eq!(of(&[1, 2]).map(|it| it.round_trips.len()), Ok(2));
+    let many: Vec<u64> = (0..=ROUND_TRIPS_MAX as u64).collect();
+    for wrong in [&[1, 1][..], &[2, 1], &many] {
+        let Err(AnnouncementError::Signed { source: SignedError::Decode(source), .. }) = of(wrong)
+        else {
+            panic!("accepted {wrong:?}");
+        };
+        assert!(source.to_string().contains("announcement.round_trips"), "{source}");
     }
 }

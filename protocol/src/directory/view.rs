@@ -150,7 +150,7 @@ impl Directory {
         }
     }
 
-    fn announcements_within_reach(
+    pub(super) fn announcements_within_reach(
         &self,
         now: Timestamp,
     ) -> impl Iterator<Item = (&PeerKey, &Announced, &(Announcement, Signed))> {
@@ -162,7 +162,11 @@ impl Directory {
         })
     }
 
-    fn live_announcement(&self, now: Timestamp, peer: &PeerKey) -> Option<&Announcement> {
+    pub(super) fn live_announcement(
+        &self,
+        now: Timestamp,
+        peer: &PeerKey,
+    ) -> Option<&Announcement> {
         let (announcement, _) = self.announcements.get(peer)?.latest.current.as_ref()?;
         announcement.validity().check(now).is_ok().then_some(announcement)
     }

@@ -219,6 +219,7 @@ fn tell(world: &mut World, owner: usize, offers: Vec<Offer>, saying: Saying<'_>)
         expires_at: saying.until,
         data_addresses: Vec::new(),
         offers,
+        round_trips: Vec::new(),
     };
     let signed = saying.key.sign(Domain::ANNOUNCEMENT, &world.hash, &announcement).unwrap();
     world.directory.insert_announcement(TOLD, &signed).is_ok()

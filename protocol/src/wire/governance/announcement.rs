@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use super::institution;
 use crate::{
-    announcement::{Announcement, Offer},
-    limits::{ADDRESSES_MAX, ANNOUNCEMENT_BYTES_MAX, NAME_BYTES_MAX, OFFERS_MAX},
+    announcement::{Announcement, Offer, RoundTrip},
+    limits::{ADDRESSES_MAX, ANNOUNCEMENT_BYTES_MAX, NAME_BYTES_MAX, OFFERS_MAX, ROUND_TRIPS_MAX},
     time::Timestamp,
-    wire::{DecodeError, bytes, id, list, pb, required, text, wire},
+    wire::{DecodeError, ascending, bytes, id, list, pb, required, text, wire},
 };
 
 wire!(Announcement, pb::Announcement, ANNOUNCEMENT_BYTES_MAX);
@@ -21,6 +21,7 @@ impl From<&Announcement> for pb::Announcement {
             expires_at_ms: announcement.expires_at.as_ms(),
             data_addresses: announcement.data_addresses.iter().map(ToString::to_string).collect(),
             offers: announcement.offers.iter().map(Into::into).collect(),
+            round_trips: announcement.round_trips.iter().map(Into::into).collect(),
         }
     }
 }
@@ -31,6 +32,13 @@ impl TryFrom<pb::Announcement> for Announcement {
     fn try_from(pb: pb::Announcement) -> Result<Self, DecodeError> {
         let addresses = list(pb.data_addresses, ADDRESSES_MAX, "announcement.data_addresses")?;
         let offers = list(pb.offers, OFFERS_MAX, "announcement.offers")?;
+        let field = "announcement.round_trips";
+        let round_trips = list(pb.round_trips, ROUND_TRIPS_MAX, field)?
+            .into_iter()
+            .map(RoundTrip::try_from)
+            .collect::<Result<Vec<_>, _>>()?;
+        let peers: Vec<_> = round_trips.iter().map(|it| it.peer).collect();
+        ascending(&peers, field)?;
         Ok(Self {
             institution: institution(pb.institution, "announcement.institution")?,
             sequence: pb.sequence,
@@ -41,6 +49,7 @@ impl TryFrom<pb::Announcement> for Announcement {
                 .map(|address| data_address(address))
                 .collect::<Result<_, _>>()?,
             offers: offers.into_iter().map(Offer::try_from).collect::<Result<_, _>>()?,
+            round_trips,
         })
     }
 }
@@ -70,6 +79,20 @@ impl TryFrom<pb::Offer> for Offer {
             positions_free: pb.positions_free,
             sessions: pb.sessions,
         })
+    }
+}
+
+impl From<&RoundTrip> for pb::RoundTrip {
+    fn from(round_trip: &RoundTrip) -> Self {
+        Self { peer: bytes(&round_trip.peer.0), least_us: round_trip.least_us }
+    }
+}
+
+impl TryFrom<pb::RoundTrip> for RoundTrip {
+    type Error = DecodeError;
+
+    fn try_from(pb: pb::RoundTrip) -> Result<Self, DecodeError> {
+        Ok(Self { peer: id(&pb.peer, "round_trip.peer")?, least_us: pb.least_us })
     }
 }
 

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use crate::{
-    announcement::{Announcement, Offer},
+    announcement::{Announcement, Offer, RoundTrip},
     block::BlockRange,
     charter::{
         Charter, Institution, Revocation, Revoked, SignedChain, SignedCharter, Suspension,
         tests as charter,
     },
     control::{ControlReply, ControlRequest, Hello, Invitation},
-    id::{Digest, PeerKey},
+    id::{Digest, PeerKey, ShortPeer},
     limits::SUSPENSION_LIFE_MAX,
     policy::{Audit, Country, DataClass, Policy, Recovery},
     roster::{Role, Roster, RosterNode, tests as roster},
@@ -231,9 +231,20 @@ prop_compose! {
         expires_at in time(),
         ports in proptest::collection::vec(1u16.., 0..8),
         offers in proptest::collection::vec(offer(), 0..8),
+        far in proptest::collection::btree_map(any::<[u8; 8]>(), any::<u32>(), 0..8),
     ) -> Announcement {
         let data_addresses = ports.iter().map(|port| ([192, 0, 2, 1], *port).into()).collect();
-        Announcement { institution, sequence, issued_at, expires_at, data_addresses, offers }
+        let round_trip = |(peer, least_us)| RoundTrip { peer: ShortPeer(peer), least_us };
+        let round_trips = far.into_iter().map(round_trip).collect();
+        Announcement {
+            institution,
+            sequence,
+            issued_at,
+            expires_at,
+            data_addresses,
+            offers,
+            round_trips,
+        }
     }
 }
 
