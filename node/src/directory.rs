@@ -9,10 +9,10 @@ mod actor;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use comity_protocol::{
-    announcement::AnnouncementError,
+    announcement::{AnnouncementError, RoundTrip},
     charter::{Chain, CharterError, SignedChain, SignedCharter, SuspensionError},
     control::Hello,
-    directory::{Candidate, Change, Directory as Core, GovernanceError, Member},
+    directory::{Candidate, Change, Directory as Core, GovernanceError, Latencies, Member},
     id::{Digest, PeerKey},
     roster::RosterError,
     signed::Signed,
@@ -42,6 +42,7 @@ enum Message {
     Hear(Box<Hello>, PeerKey, oneshot::Sender<bool>),
     Met(PeerKey),
     Lost(PeerKey, Duration),
+    Measured(PeerKey, Duration),
     Distrust(PeerKey),
 }
 
@@ -215,6 +216,21 @@ impl Directory {
         self.send(Message::Lost(peer, silent)).await;
     }
 
+    /// A round trip to `peer` took so long.
+    pub async fn measured(&self, peer: PeerKey, round_trip: Duration) {
+        self.send(Message::Measured(peer, round_trip)).await;
+    }
+
+    /// What this node announces of its distances to others that serve one of these models.
+    pub async fn round_trips(&self, manifests: Vec<Digest>) -> Vec<RoundTrip> {
+        self.ask(move |core, now| core.round_trips(now, &manifests)).await
+    }
+
+    /// Latencies between `peers`, and from and to this node; `None` if the node is stopping.
+    pub async fn latencies(&self, peers: Vec<PeerKey>) -> Option<Latencies> {
+        self.ask(move |core, now| Some(core.latencies(now, &peers))).await
+    }
+
     /// Stops all work with `peer`: there is proof that its log told two stories.
     pub async fn distrust(&self, peer: PeerKey) {
         self.send(Message::Distrust(peer)).await;
@@ -233,6 +249,11 @@ impl Directory {
     /// Every admitted peer, in ascending order.
     pub async fn members(&self) -> Vec<(PeerKey, Member)> {
         self.ask(|core, now| core.members(now)).await
+    }
+
+    /// How far `peer` is, if it answered lately.
+    pub async fn round_trip(&self, peer: PeerKey) -> Option<Duration> {
+        self.ask(move |core, _| core.round_trip(&peer)).await
     }
 
     /// Nodes that serve blocks of a model in one numeric class.

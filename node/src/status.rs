@@ -8,11 +8,13 @@ use crate::sessions::{Context, SESSIONS_MAX};
 pub async fn status(context: &Context) -> Value {
     let mut members = Vec::new();
     for (peer, member) in context.directory.members().await {
+        let round_trip = context.directory.round_trip(peer).await;
         members.push(json!({
             "peer": peer.to_string(),
             "institution": member.institution,
             "jurisdiction": member.jurisdiction.to_string(),
             "self": peer == context.me,
+            "round_trip_us": round_trip.map(|it| it.as_micros()),
         }));
     }
     let mut models = Vec::new();

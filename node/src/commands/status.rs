@@ -82,8 +82,10 @@ fn describe(status: &Value) -> String {
     lines.push("members".to_owned());
     lines.extend(list(&status["members"]).iter().map(|member| {
         let own = if member["self"] == true { " (this node)" } else { "" };
+        let far = member["round_trip_us"].as_f64();
+        let far = far.map_or_else(String::new, |us| format!(" {:.1} ms away", us / 1e3));
         format!(
-            "  {:<24} {}  {}{own}",
+            "  {:<24} {}  {}{own}{far}",
             text(&member["institution"]),
             text(&member["jurisdiction"]),
             text(&member["peer"]),

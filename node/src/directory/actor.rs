@@ -105,6 +105,7 @@ impl Actor {
             }
             Message::Met(peer) => self.met(now, &peer),
             Message::Lost(peer, silent) => self.lost(now, &peer, silent),
+            Message::Measured(peer, round_trip) => self.core.measured(now, &peer, round_trip),
             Message::Distrust(peer) => {
                 self.core.distrust(now, peer);
                 self.publish(now);

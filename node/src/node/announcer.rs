@@ -1,12 +1,12 @@
 //! Announces what this node serves, before each announcement expires. Not who hears it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{iter, net::SocketAddr, sync::Arc, time::Duration};
 
 use comity_protocol::{
     announcement::{Announcement, Offer},
     signed::{Domain, Signed, SignedError},
 };
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -14,6 +14,8 @@ use crate::{net::control::Control, sessions::Context};
 
 /// Between two announcements: several fit into the life of one, so that a lost one does no harm.
 const INTERVAL: Duration = Duration::from_secs(30);
+/// After the first one: by then neighbours have been called, and how far they are is known.
+const SECOND: Duration = Duration::from_secs(5);
 /// Life of an announcement.
 const LIFE: Duration = Duration::from_secs(120);
 
@@ -24,12 +26,11 @@ pub(super) async fn run(
     addresses: Vec<SocketAddr>,
     cancel: CancellationToken,
 ) {
-    let mut ticks = interval(INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    let waits = [Duration::ZERO, SECOND].into_iter().chain(iter::repeat(INTERVAL));
+    for wait in waits {
         tokio::select! {
             () = cancel.cancelled() => return,
-            _ = ticks.tick() => {}
+            () = sleep(wait) => {}
         }
         match announcement(&context, &addresses).await {
             Ok(Some(signed)) => {
@@ -63,6 +64,7 @@ async fn announcement(
             sessions: usage.sessions,
         })
         .collect();
+    let manifests = context.serving.iter().map(|serving| serving.digest).collect();
     let announcement = Announcement {
         institution: member.institution,
         // Wall-clock time keeps rising over restarts, which a counter in memory would not.
@@ -71,6 +73,7 @@ async fn announcement(
         expires_at: now + LIFE,
         data_addresses: addresses.to_vec(),
         offers,
+        round_trips: context.directory.round_trips(manifests).await,
     };
     context.ledger.key().sign(Domain::ANNOUNCEMENT, &context.charter, &announcement).map(Some)
 }

@@ -19,6 +19,7 @@ use libp2p::{
     Multiaddr, PeerId, Swarm,
     futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered},
     gossipsub::{self, MessageAcceptance, MessageId},
+    ping,
     request_response::{self, OutboundRequestId, ResponseChannel},
     swarm::SwarmEvent,
 };
@@ -91,6 +92,8 @@ pub(super) struct Actor {
     dialer: Dialer,
     /// Connected strangers, and until when they may prove themselves.
     strangers: HashMap<PeerId, Instant>,
+    /// How far they are: of interest once they are none any more.
+    pinged: HashMap<PeerId, Duration>,
     /// Connected peers that are new to gossip, and when to tell them what they missed.
     settling: HashMap<PeerId, Instant>,
     /// Connected peers that this node called: they may know what it knows.
@@ -126,6 +129,7 @@ impl Actor {
             me,
             dialer: Dialer::new(me, peers, Instant::now()),
             strangers: HashMap::new(),
+            pinged: HashMap::new(),
             settling: HashMap::new(),
             called: HashSet::new(),
             unheard: HashMap::new(),
@@ -203,6 +207,7 @@ impl Actor {
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
                 self.strangers.remove(&peer_id);
+                self.pinged.remove(&peer_id);
                 self.settling.remove(&peer_id);
                 self.called.remove(&peer_id);
                 self.unheard.remove(&peer_id);
@@ -219,6 +224,11 @@ impl Actor {
                 message_id,
                 message,
             })) => self.on_gossip(propagation_source, message_id, &message.data),
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event {
+                peer,
+                result: Ok(round_trip),
+                ..
+            })) => self.on_ping(peer, round_trip),
             SwarmEvent::Behaviour(BehaviourEvent::Hello(event)) => self.on_hello_event(event),
             SwarmEvent::Behaviour(BehaviourEvent::Ask(event)) => self.on_ask_event(event),
             _ => {}
@@ -255,6 +265,25 @@ impl Actor {
         let directory = self.directory.clone();
         let telling = async move {
             directory.lost(key, Duration::ZERO).await;
+            Outcome::Told
+        };
+        self.work.push(telling.boxed());
+    }
+
+    fn on_ping(&mut self, peer: PeerId, round_trip: Duration) {
+        if !self.admits(&peer) {
+            self.pinged.insert(peer, round_trip);
+        } else if self.work.len() < WORK_MAX {
+            self.tell_distance(peer, round_trip);
+        }
+    }
+
+    /// Tells the directory how far `peer` is.
+    fn tell_distance(&self, peer: PeerId, round_trip: Duration) {
+        let Some(key) = tls::peer_of(&peer) else { return };
+        let directory = self.directory.clone();
+        let telling = async move {
+            directory.measured(key, round_trip).await;
             Outcome::Told
         };
         self.work.push(telling.boxed());
@@ -370,6 +399,9 @@ impl Actor {
         if self.strangers.remove(&peer).is_some() {
             info!(%peer, "peer proved its membership");
             self.settling.insert(peer, Instant::now() + SETTLE_TIME);
+        }
+        if let Some(round_trip) = self.pinged.remove(&peer) {
+            self.tell_distance(peer, round_trip);
         }
         self.swarm.behaviour_mut().admit(&peer, true);
         self.dialer.admitted(peer);

@@ -1,12 +1,9 @@
 //! Which stages a request gets, and that its home remembers having asked them. Not what they say to it.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use comity_protocol::{
-    id::Digest,
+    id::{Digest, PeerKey},
     policy::Policy,
     route::{OwnSessions, Route, RouteRequest, RouteStage, plan_in_one_class},
 };
@@ -58,8 +55,7 @@ impl Drop for Counted {
 
 impl Context {
     /// The cheapest route that the policy permits, all in one numeric class: the first of
-    /// [`NUMERIC_CLASSES`] that has one. Latencies between nodes are not measured yet and count as
-    /// equal.
+    /// [`NUMERIC_CLASSES`] that has one.
     pub(super) async fn route(
         self: &Arc<Self>,
         model: &HomeModel,
@@ -81,9 +77,13 @@ impl Context {
         for class in NUMERIC_CLASSES {
             offers.push((class, self.directory.candidates(digest, class).await));
         }
+        let peers = offers.iter().flat_map(|(_, candidates)| candidates.iter().map(|it| it.peer));
+        let latencies = self.directory.latencies(peers.collect()).await;
+        let latencies = latencies.ok_or(GenerateError::Shutdown)?;
         let turn = self.planning.turn.lock().await;
         offers.iter_mut().for_each(|(_, candidates)| self.planning.own().correct(candidates));
-        let planned = plan_in_one_class(&request, offers, |_, _| Duration::ZERO);
+        let latency = |from: &PeerKey, to: &PeerKey| latencies.one_way(from, to);
+        let planned = plan_in_one_class(&request, offers, latency);
         let routed = planned.map(|it| self.routed(it, request.positions));
         drop(turn);
         match routed {
