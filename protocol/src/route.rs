@@ -3,6 +3,7 @@
 mod admitted;
 mod class;
 mod field;
+mod kept;
 mod own;
 mod search;
 mod uncovered;
@@ -19,6 +20,7 @@ use crate::{
 use admitted::denials;
 pub use class::plan_in_one_class;
 use field::Field;
+pub use kept::Kept;
 pub use own::OwnSessions;
 use search::{Outcome, Search};
 pub use uncovered::{KeptOut, Uncovered};
@@ -56,6 +58,8 @@ pub struct RouteRequest<'a> {
     pub positions: u64,
     /// Fewest stages to split over, even if fewer would do; 0 and 1 leave it open.
     pub stages_min: u32,
+    /// Where stages may still hold what the prompt begins with, if anywhere.
+    pub kept: Option<Kept<'a>>,
 }
 
 /// Why there is no route.
@@ -195,6 +199,9 @@ impl Route {
 /// Stages are distinct peers and may run part of what a candidate holds. Ties go to the lower peer
 /// key, then to the longer stage, from the first stage on, so equal arguments give equal routes.
 ///
+/// Where stages may hold the prompt's beginning, those are chosen unless the detour costs more than
+/// what they hold saves; see [`Kept`].
+///
 /// The search is exact. Its bound ignores that peers are distinct (that part is NP-hard) and costs
 /// O(blocks · holders · (blocks + holders)) per number of stages tried, with as many holders as one
 /// block has; where peers collide more than a fixed budget of partial routes can tell apart, the route
@@ -230,7 +237,10 @@ pub fn plan(
     };
     for stages in attempts {
         match search.run(stages) {
-            Outcome::Found(stages) => return permitted(request, candidates, stages),
+            Outcome::Found(stages) => {
+                let kept = kept::worthwhile(request, &field, &stages);
+                return permitted(request, candidates, kept.unwrap_or(stages));
+            }
             Outcome::Infeasible => {}
             Outcome::Exhausted => return Err(RouteError::Undecided { peers }),
         }

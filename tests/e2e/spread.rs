@@ -8,9 +8,11 @@ use comity_netsim::relay::{
 };
 use comity_node::{
     clock::Clock,
+    model::NUMERIC_CLASSES,
     node::{Node, Setup},
+    sessions::Generation,
 };
-use comity_protocol::{block::BlockRange, id::PeerKey, request::ClientEvent};
+use comity_protocol::{block::BlockRange, id::PeerKey, request::ClientEvent, time::Timestamp};
 use comity_shard::fixture;
 use tokio::time::timeout;
 
@@ -30,15 +32,22 @@ fn setup(founded: &Founded, member: u8, peers: Vec<String>) -> Setup {
     setup
 }
 
+/// Begins an answer; the node of its only stage.
+async fn begin(home: &Node, text: &str, max_tokens: u32) -> (PeerKey, Generation) {
+    let mut answer = home.generate(request(text, max_tokens)).await.unwrap();
+    let ClientEvent::Started(started) = next(&mut answer).await else {
+        panic!("an answer begins with Started");
+    };
+    assert_eq!(started.stages.len(), 1);
+    (started.stages[0].peer, answer)
+}
+
 /// Asks for so many answers at once and reads them all; the nodes of their stages.
 async fn stages(home: &Node, count: usize) -> Vec<PeerKey> {
     let (mut answers, mut stages) = (Vec::new(), Vec::new());
     for _ in 0..count {
-        let mut answer = home.generate(request("the cat sat", UNREAD)).await.unwrap();
-        let ClientEvent::Started(started) = next(&mut answer).await else {
-            panic!("an answer begins with Started");
-        };
-        stages.extend(started.stages.iter().map(|stage| stage.peer));
+        let (stage, answer) = begin(home, "the cat sat", UNREAD).await;
+        stages.push(stage);
         answers.push(answer);
     }
     for answer in answers {
@@ -117,22 +126,82 @@ async fn nodes_that_do_as_well_but_are_far_are_left_alone() {
     relay.stop().unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_between_two_announcements_are_shared_out_among_equal_nodes() {
-    let founded = Founded::new(3, Clock::start().now(), |_| {});
-    let one = Node::spawn(setup(&founded, 1, Vec::new())).await.unwrap();
-    let other = Node::spawn(setup(&founded, 2, one.control_addresses())).await.unwrap();
+/// When the nodes that serve the model announced it last.
+async fn announced(home: &Node) -> Vec<Timestamp> {
+    let digest = *home.context().homes.keys().next().unwrap();
+    let mut all = Vec::new();
+    for class in NUMERIC_CLASSES {
+        let candidates = home.context().directory.candidates(digest, class).await;
+        all.extend(candidates.iter().map(|candidate| candidate.announced_at));
+    }
+    all
+}
+
+/// Waits until all have announced what they serve once more: before they have run anything, so that
+/// they stay equals until the next time, half a minute later.
+async fn announced_again(home: &Node) {
+    let mut changes = home.context().directory.changes();
+    let before = announced(home).await;
+    let all = async {
+        while announced(home).await.iter().zip(&before).any(|(now, before)| now == before) {
+            changes.changed().await.unwrap();
+        }
+    };
+    timeout(PATIENCE, all).await.expect("nodes announce now and then");
+}
+
+/// Home and two nodes that do as well.
+async fn equals(founded: &Founded) -> [Node; 3] {
+    let one = Node::spawn(setup(founded, 1, Vec::new())).await.unwrap();
+    let other = Node::spawn(setup(founded, 2, one.control_addresses())).await.unwrap();
     let peers = [one.control_addresses(), other.control_addresses()].concat();
-    let home = Node::spawn(setup(&founded, 0, peers)).await.unwrap();
+    let home = Node::spawn(setup(founded, 0, peers)).await.unwrap();
     meet(&[&home, &one, &other]).await;
     for node in [&one, &other] {
         // On loopback chance decides who is nearer.
         home.context().directory.measured(node.peer(), Duration::ZERO).await;
     }
+    announced_again(&home).await;
+    [home, one, other]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_between_two_announcements_are_shared_out_among_equal_nodes() {
+    let founded = Founded::new(3, Clock::start().now(), |_| {});
+    let [home, one, other] = equals(&founded).await;
     let stages = stages(&home, 6).await;
     for node in [&one, &other] {
         let of = stages.iter().filter(|peer| **peer == node.peer()).count();
         assert_eq!(of, 3, "{stages:?}");
+    }
+    for node in [home, one, other] {
+        node.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conversation_goes_on_where_it_is_kept_though_another_node_is_idle() {
+    let founded = Founded::new(3, Clock::start().now(), |_| {});
+    let [home, one, other] = equals(&founded).await;
+    let text = "the cat of all cats sat on the mat. ".repeat(8);
+    let (keeps, first) = begin(&home, &text, 40).await;
+    let first = read(first).await;
+    for node in [&one, &other] {
+        let mut usage = node.context().executor.usage_changes();
+        let is_idle = usage.wait_for(|usage| usage.sessions == 0);
+        timeout(PATIENCE, is_idle).await.unwrap().unwrap();
+    }
+    let (busy, unread) = begin(&home, "the cat sat", UNREAD).await;
+    assert_eq!(busy, keeps, "equals, and again the same one is first");
+
+    let (stage, second) = begin(&home, &format!("{text}{} and then", first.text), 40).await;
+    assert_eq!(stage, keeps);
+    assert!(read(second).await.finished.cached_tokens > 100);
+    // Who has nothing there goes where it is idle.
+    let (stage, third) = begin(&home, "the dog sat", 40).await;
+    assert_ne!(stage, keeps);
+    for answer in [third, unread] {
+        read(answer).await;
     }
     for node in [home, one, other] {
         node.shutdown().await;

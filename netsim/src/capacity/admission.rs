@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{
     Event, Run, SECOND,
     prefixes::{KEPT_S, PAGE_POSITIONS},
-    routing::NoRoute,
+    routing::{Held, NoRoute},
     session::{Hop, Session, State, Step},
 };
 use crate::{clock::Instant, world::Arrival};
@@ -119,7 +119,13 @@ impl Run<'_> {
         let (number, positions) = (session.home, session.positions());
         let home = number as usize;
         let workload = session.workload as usize;
-        let route = self.router.route(self.world, &self.workers, workload, positions);
+        let kept = match session.kept {
+            0 => self.prefixes.held(session, self.now),
+            positions => Some((&session.route, positions)),
+        };
+        let answer = session.output;
+        let held = kept.map(|(route, positions)| Held { route, positions, answer });
+        let route = self.router.route(self.world, &self.workers, workload, positions, held);
         let route = match route {
             Ok(route) => route,
             Err(NoRoute::Full) if self.fits(id) => {

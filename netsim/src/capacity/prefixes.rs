@@ -22,15 +22,20 @@ type Kept = (Rc<[Hop]>, Instant);
 pub(super) struct Prefixes(BTreeMap<(u32, u32), Kept>);
 
 impl Prefixes {
-    /// Positions of a prompt that the stages of its route have already; whole pages, and never all.
-    pub(super) fn kept(&self, session: &Session, route: &[Hop], now: Instant) -> u32 {
-        let Some((group, tokens)) = session.prefix else { return 0 };
-        let Some((kept_by, since)) = self.0.get(&(session.workload, group)) else { return 0 };
+    /// Where the beginning of a prompt is kept, and how many positions: whole pages, and never all.
+    pub(super) fn held(&self, session: &Session, now: Instant) -> Option<(&Rc<[Hop]>, u32)> {
+        let (group, tokens) = session.prefix?;
+        let (kept_by, since) = self.0.get(&(session.workload, group))?;
         let unused_s = (now.0 - since.0) as f64 / SECOND;
-        if unused_s > KEPT_S || **kept_by != *route {
-            return 0;
-        }
-        tokens.min(session.prompt.saturating_sub(1)) / PAGE_POSITIONS * PAGE_POSITIONS
+        let positions =
+            tokens.min(session.prompt.saturating_sub(1)) / PAGE_POSITIONS * PAGE_POSITIONS;
+        (unused_s <= KEPT_S && positions > 0).then_some((kept_by, positions))
+    }
+
+    /// Positions of a prompt that the stages of its route have already.
+    pub(super) fn kept(&self, session: &Session, route: &[Hop], now: Instant) -> u32 {
+        let held = self.held(session, now);
+        held.map_or(0, |(kept_by, positions)| if **kept_by == *route { positions } else { 0 })
     }
 
     /// A session ended whole, and its stages keep what it began with.

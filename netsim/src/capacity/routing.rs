@@ -27,6 +27,16 @@ pub(super) enum NoRoute {
 /// Stages, or why there are none.
 type Choice = Result<Rc<[Hop]>, NoRoute>;
 
+/// Where the beginning of a prompt may be kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held<'a> {
+    pub(super) route: &'a [Hop],
+    /// Positions of it.
+    pub(super) positions: u32,
+    /// Tokens that the answer will have.
+    pub(super) answer: u32,
+}
+
 /// What homes know, and whose turn it is.
 #[derive(Debug)]
 pub(super) struct Router {
@@ -79,10 +89,11 @@ impl Router {
         workers: &[Worker],
         workload: usize,
         positions: u64,
+        kept: Option<Held<'_>>,
     ) -> Choice {
         match self.kind {
             RouterKind::Mesh => {
-                self.homes.route(world, workers, (workload, positions), &self.block_ns)
+                self.homes.route(world, workers, (workload, positions, kept), &self.block_ns)
             }
             RouterKind::Swarm => self.swarm(world, workers, workload, positions),
             RouterKind::Flow | RouterKind::Pipelines => self.in_turn(workers, workload, positions),

@@ -23,13 +23,14 @@ use comity_protocol::{
     prefix::{PrefixKey, Scope},
     receipt::{OpenRecord, Sampling},
     request::{ClientEvent, Generate, Started},
-    route::Route,
+    route::{Route, RouteRequest},
     sampler::Sampler,
     session::{Open, home::Request},
     signed::Domain,
     time::Timestamp,
 };
 pub use error::GenerateError;
+use prefixes::Known;
 pub use prefixes::Prefixes;
 pub use routing::Planning;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -99,11 +100,20 @@ impl Context {
         let positions_max = positions(&model, prompt.len(), generate.sampling.max_tokens)?;
         let now = self.clock.now();
         let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
-        let Routed { route, numeric_class, counted } =
-            self.route(&model, digest, &policy, positions_max, generate.stages_min).await?;
-        let (session, salt) = random()?;
         let prefix_key = model.prefix_cache.then(|| self.prefixes.key(&digest, &policy));
-        let prefix = prefix_key.as_ref().map(|key| self.held(&model, &policy, key, &prompt));
+        let known = prefix_key.as_ref().map(|key| self.held(&model, &policy, key, &prompt));
+        let known = known.unwrap_or_default();
+        let request = RouteRequest {
+            block_count: model.manifest.block_count,
+            policy: &policy,
+            home: self.me,
+            member: &home,
+            stages_min: generate.stages_min,
+            positions: positions_max.into(),
+            kept: known.kept(generate.sampling.max_tokens),
+        };
+        let Routed { route, numeric_class, counted } = self.route(digest, &request).await?;
+        let (session, salt) = random()?;
         let open = Open {
             session,
             manifest: digest,
@@ -113,7 +123,7 @@ impl Context {
             salt: salt.clone(),
             deadline: now + SESSION_LIFE_MAX,
             numeric_class: numeric_class.to_owned(),
-            prefix: prefix.unwrap_or_default(),
+            prefix: known.tags,
         };
         let members = self.members(&route).await?;
         let institution = home.institution;
@@ -182,22 +192,16 @@ impl Context {
 
     /// Names of the prompt's first pages, as far as stages may hold them. The last token is always
     /// sent: what follows it is asked for.
-    fn held(
-        &self,
-        model: &HomeModel,
-        policy: &Policy,
-        key: &PrefixKey,
-        prompt: &[u32],
-    ) -> Vec<PrefixTag> {
-        let Some((_, before)) = prompt.split_last() else { return Vec::new() };
-        let Some(scope) = self.scope(model, policy) else { return Vec::new() };
+    fn held(&self, model: &HomeModel, policy: &Policy, key: &PrefixKey, prompt: &[u32]) -> Known {
+        let Some((_, before)) = prompt.split_last() else { return Known::default() };
+        let Some(scope) = self.scope(model, policy) else { return Known::default() };
         self.prefixes.known(self.clock.now(), &scope, key.tags(before))
     }
 
     /// Remembers the pages that a session's stages kept.
     fn remember(&self, job: &Job, kept: &[PrefixTag]) {
         if let Some(scope) = self.scope(&job.model, &job.policy) {
-            self.prefixes.remember(self.clock.now(), &scope, kept);
+            self.prefixes.remember(self.clock.now(), &scope, kept, job.route.stages());
         }
     }
 

@@ -84,6 +84,15 @@ impl<P: Clone> PrefixStore<P> {
         self.touch(now, scope, &tags[..kept]);
     }
 
+    /// Says something else of the pages that are held under these tags.
+    pub fn replace(&mut self, scope: &Scope, tags: &[PrefixTag], content: &P) {
+        for tag in tags {
+            if let Some(page) = self.pages.get_mut(&(*scope, *tag)) {
+                page.content = content.clone();
+            }
+        }
+    }
+
     /// Drops the pages least recently used until no more than `bytes` are held.
     pub fn shrink_to(&mut self, bytes: u64) {
         while self.bytes > bytes && self.drop_oldest() {}

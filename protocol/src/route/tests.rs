@@ -50,12 +50,13 @@ pub(super) fn candidate(number: u8, start: u32, end: u32) -> Candidate {
 /// What home is: node 1 of "inst-1".
 static HOME: LazyLock<Member> = LazyLock::new(|| candidate(1, 0, 30).member);
 
-fn request(policy: &Policy) -> RouteRequest<'_> {
+pub(super) fn request(policy: &Policy) -> RouteRequest<'_> {
     let (home, member) = (peer(1), &*HOME);
-    RouteRequest { home, member, policy, block_count: 30, positions: 100, stages_min: 0 }
+    let (block_count, positions, stages_min) = (30, 100, 0);
+    RouteRequest { home, member, policy, block_count, positions, stages_min, kept: None }
 }
 
-fn near(_: &PeerKey, _: &PeerKey) -> Duration {
+pub(super) fn near(_: &PeerKey, _: &PeerKey) -> Duration {
     Duration::from_millis(1)
 }
 

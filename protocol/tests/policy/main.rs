@@ -111,6 +111,7 @@ fn ask(world: &World, random: &mut Random, tally: &mut Tally) {
         block_count: world.manifest.block_count,
         positions: POSITIONS,
         stages_min,
+        kept: None,
     };
     let candidates = world.directory.candidates(NOW, &world.manifest.digest(), CLASS);
     let planned = plan(&request, &candidates, |_, _| Duration::ZERO);

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, rc::Rc, time::Duration};
 use comity_protocol::{
     directory::Candidate,
     id::PeerKey,
-    route::{self, OwnSessions, RouteError, RouteRequest, RouteStage},
+    route::{self, Kept, OwnSessions, RouteError, RouteRequest, RouteStage},
     time::Timestamp,
 };
 
@@ -16,7 +16,7 @@ use super::{
         near::{nearest, neighbours},
         session::Hop,
     },
-    Choice, NoRoute, free, has_room, is_up,
+    Choice, Held, NoRoute, free, has_room, is_up,
 };
 use crate::{clock::Instant, world::World};
 
@@ -107,7 +107,7 @@ impl Homes {
         &mut self,
         world: &World,
         workers: &[Worker],
-        (workload, positions): (usize, u64),
+        (workload, positions, kept): (usize, u64, Option<Held<'_>>),
         block_ns: &[u64],
     ) -> Choice {
         let asked = &world.workloads[workload];
@@ -135,6 +135,7 @@ impl Homes {
             // A stage without room refuses an opening, whatever it announced.
             candidate.positions_free = free(&workers[node], candidate.blocks);
         }
+        let kept = kept.map(|held| (stages(world, held.route), held));
         let request = RouteRequest {
             home: home.peer,
             member: &home.member,
@@ -142,6 +143,11 @@ impl Homes {
             block_count: world.models[asked.model].block_count,
             positions,
             stages_min: world.router.stages_min,
+            kept: kept.as_ref().map(|(stages, held)| Kept {
+                stages,
+                positions: held.positions,
+                answer: held.answer,
+            }),
         };
         let (places, width) = (&self.places, near.nodes.len() + 1);
         let place = |peer: &PeerKey| places[index(peer)];

@@ -1,12 +1,13 @@
 //! What stages may hold of earlier prompts, as far as home remembers. Not whether they do.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use comity_protocol::{
     commitment::Salt,
     id::{Digest, PrefixTag},
     policy::Policy,
-    prefix::{PrefixKey, PrefixStore, Scope},
+    prefix::{self, PrefixKey, PrefixStore, Scope},
+    route::{Kept, RouteStage},
     time::Timestamp,
 };
 
@@ -18,8 +19,24 @@ const PAGES_MAX: u64 = 65_536;
 #[derive(Debug)]
 pub struct Prefixes {
     secret: Salt,
-    /// Held only for look-ups and insertions.
-    known: Mutex<PrefixStore<()>>,
+    /// With the stages that kept a page last. Held only for look-ups and insertions.
+    known: Mutex<PrefixStore<Arc<[RouteStage]>>>,
+}
+
+/// Pages at the beginning of a prompt that some stages were asked to keep.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) tags: Vec<PrefixTag>,
+    /// The stages that have all of them.
+    stages: Option<Arc<[RouteStage]>>,
+}
+
+impl Known {
+    /// What that means for the route of a request for so many tokens.
+    pub(super) fn kept(&self, answer: u32) -> Option<Kept<'_>> {
+        let positions = prefix::positions(self.tags.len());
+        self.stages.as_deref().map(|stages| Kept { stages, positions, answer })
+    }
 }
 
 impl Prefixes {
@@ -40,22 +57,26 @@ impl Prefixes {
 
     /// Of the pages in `tags`, the first that some stages were asked to keep: no others are worth
     /// naming.
-    pub(super) fn known(
+    pub(super) fn known(&self, now: Timestamp, scope: &Scope, mut tags: Vec<PrefixTag>) -> Known {
+        let Ok(mut known) = self.known.lock() else { return Known::default() };
+        known.expire(now);
+        let mut pages = known.find(now, scope, &tags);
+        tags.truncate(pages.len());
+        Known { tags, stages: pages.pop() }
+    }
+
+    /// Remembers that these stages were asked to keep these pages.
+    pub(super) fn remember(
         &self,
         now: Timestamp,
         scope: &Scope,
-        mut tags: Vec<PrefixTag>,
-    ) -> Vec<PrefixTag> {
-        let Ok(mut known) = self.known.lock() else { return Vec::new() };
-        known.expire(now);
-        tags.truncate(known.find(now, scope, &tags).len());
-        tags
-    }
-
-    /// Remembers that stages were asked to keep these pages.
-    pub(super) fn remember(&self, now: Timestamp, scope: &Scope, tags: &[PrefixTag]) {
+        tags: &[PrefixTag],
+        stages: &[RouteStage],
+    ) {
         let Ok(mut known) = self.known.lock() else { return };
-        known.keep(now, scope, tags, std::iter::repeat_n((), tags.len()), 1);
+        let stages: Arc<[RouteStage]> = stages.into();
+        known.replace(scope, tags, &stages);
+        known.keep(now, scope, tags, std::iter::repeat_n(stages, tags.len()), 1);
         known.shrink_to(PAGES_MAX);
     }
 }

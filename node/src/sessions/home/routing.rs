@@ -4,15 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use comity_protocol::{
     id::{Digest, PeerKey},
-    policy::Policy,
     route::{OwnSessions, Route, RouteRequest, RouteStage, plan_in_one_class},
 };
 
 use super::GenerateError;
-use crate::{
-    model::{HomeModel, NUMERIC_CLASSES},
-    sessions::Context,
-};
+use crate::{model::NUMERIC_CLASSES, sessions::Context};
 
 /// What a home needs beside the directory.
 #[derive(Debug, Default)]
@@ -58,21 +54,9 @@ impl Context {
     /// [`NUMERIC_CLASSES`] that has one.
     pub(super) async fn route(
         self: &Arc<Self>,
-        model: &HomeModel,
         digest: Digest,
-        policy: &Policy,
-        positions: u32,
-        stages_min: u32,
+        request: &RouteRequest<'_>,
     ) -> Result<Routed, GenerateError> {
-        let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
-        let request = RouteRequest {
-            block_count: model.manifest.block_count,
-            policy,
-            home: self.me,
-            member: &home,
-            stages_min,
-            positions: positions.into(),
-        };
         let mut offers = Vec::new();
         for class in NUMERIC_CLASSES {
             offers.push((class, self.directory.candidates(digest, class).await));
@@ -83,7 +67,7 @@ impl Context {
         let turn = self.planning.turn.lock().await;
         offers.iter_mut().for_each(|(_, candidates)| self.planning.own().correct(candidates));
         let latency = |from: &PeerKey, to: &PeerKey| latencies.one_way(from, to);
-        let planned = plan_in_one_class(&request, offers, latency);
+        let planned = plan_in_one_class(request, offers, latency);
         let routed = planned.map(|it| self.routed(it, request.positions));
         drop(turn);
         match routed {

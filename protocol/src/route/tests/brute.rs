@@ -119,6 +119,7 @@ impl Case {
             block_count: self.block_count,
             positions: 100,
             stages_min: self.stages_min,
+            kept: None,
         }
     }
 
