@@ -103,7 +103,7 @@ impl Context {
         let prefix_key = model.prefix_cache.then(|| self.prefixes.key(&digest, &policy));
         let known = prefix_key.as_ref().map(|key| self.held(&model, &policy, key, &prompt));
         let known = known.unwrap_or_default();
-        let request = RouteRequest {
+        let wanted = RouteRequest {
             block_count: model.manifest.block_count,
             policy: &policy,
             home: self.me,
@@ -112,23 +112,14 @@ impl Context {
             positions: positions_max.into(),
             kept: known.kept(generate.sampling.max_tokens),
         };
-        let Routed { route, numeric_class, counted } = self.route(digest, &request).await?;
-        let (session, salt) = random()?;
-        let open = Open {
-            session,
-            manifest: digest,
-            stages: route.stages().to_vec(),
-            positions_max,
-            policy: policy.clone(),
-            salt: salt.clone(),
-            deadline: now + SESSION_LIFE_MAX,
-            numeric_class: numeric_class.to_owned(),
-            prefix: known.tags,
-        };
+        let routed = self.route(digest, &wanted).await?;
+        let open =
+            Open { prefix: known.tags, ..open(now, digest, &routed, positions_max, &policy)? };
+        let Routed { route, numeric_class, counted } = routed;
         let members = self.members(&route).await?;
         let institution = home.institution;
         let started = Started {
-            session,
+            session: open.session,
             prompt_tokens: u32::try_from(prompt.len()).unwrap_or(u32::MAX),
             stages: stages::infos(&route, &members),
             manifest: digest,
@@ -143,7 +134,7 @@ impl Context {
             policy,
             route,
             numeric_class,
-            salt,
+            salt: open.salt.clone(),
             nonce: generate.nonce,
             prompt_tokens: started.prompt_tokens,
             rendered,
@@ -240,6 +231,28 @@ fn positions(model: &HomeModel, prompt: usize, max_tokens: u32) -> Result<u32, G
         return Err(GenerateError::TooLong { prompt, context });
     }
     Ok(prompt.saturating_add(max_tokens).min(context))
+}
+
+/// Opens a session that finds nothing kept.
+fn open(
+    now: Timestamp,
+    manifest: Digest,
+    routed: &Routed,
+    positions_max: u32,
+    policy: &Policy,
+) -> Result<Open, GenerateError> {
+    let (session, salt) = random()?;
+    Ok(Open {
+        session,
+        manifest,
+        stages: routed.route.stages().to_vec(),
+        positions_max,
+        policy: policy.clone(),
+        salt,
+        deadline: now + SESSION_LIFE_MAX,
+        numeric_class: routed.numeric_class.to_owned(),
+        prefix: Vec::new(),
+    })
 }
 
 fn random() -> Result<(SessionId, Salt), GenerateError> {
