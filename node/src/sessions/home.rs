@@ -196,6 +196,14 @@ impl Context {
         }
     }
 
+    /// The stages of a session failed: what they keep of its prompt is no reason to go there again.
+    fn doubt(&self, job: &Job, prompt: &[u32]) {
+        if let Some(scope) = self.scope(&job.model, &job.policy) {
+            let key = self.prefixes.key(&job.digest, &job.policy);
+            self.prefixes.doubt(&scope, &key.tags(prompt));
+        }
+    }
+
     /// Within what bounds home remembers pages: those of stages, but over all blocks.
     fn scope(&self, model: &HomeModel, policy: &Policy) -> Option<Scope> {
         let blocks = BlockRange::new(0, model.manifest.block_count).ok()?;

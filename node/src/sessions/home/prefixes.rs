@@ -27,7 +27,7 @@ pub struct Prefixes {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) tags: Vec<PrefixTag>,
-    /// The stages that have all of them.
+    /// The stages that have all of them; none if they failed since.
     stages: Option<Arc<[RouteStage]>>,
 }
 
@@ -35,7 +35,8 @@ impl Known {
     /// What that means for the route of a request for so many tokens.
     pub(super) fn kept(&self, answer: u32) -> Option<Kept<'_>> {
         let positions = prefix::positions(self.tags.len());
-        self.stages.as_deref().map(|stages| Kept { stages, positions, answer })
+        let stages = self.stages.as_deref().filter(|stages| !stages.is_empty())?;
+        Some(Kept { stages, positions, answer })
     }
 }
 
@@ -79,4 +80,14 @@ impl Prefixes {
         known.keep(now, scope, tags, std::iter::repeat_n(stages, tags.len()), 1);
         known.shrink_to(PAGES_MAX);
     }
+
+    /// Stages failed: that they keep these pages is no reason to go there again.
+    pub(super) fn doubt(&self, scope: &Scope, tags: &[PrefixTag]) {
+        if let Ok(mut known) = self.known.lock() {
+            known.replace(scope, tags, &Arc::default());
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;
