@@ -71,6 +71,14 @@ fn what_nobody_tells_is_the_way_over_home_or_the_longest() {
 }
 
 #[test]
+fn what_is_far_but_no_candidate_does_not_count() {
+    let mut directory = directory(&[(2, &[(4, 900)])]);
+    directory.measured(NOW, &peer(2), ms(10));
+    let latencies = directory.latencies(NOW, &[peer(2), peer(3)]);
+    assert_eq!(latencies.one_way(&peer(1), &peer(3)), ms(5));
+}
+
+#[test]
 fn the_least_of_the_last_round_trips_counts() {
     let mut directory = directory(&[]);
     assert_eq!(directory.round_trip(&peer(2)), None);

@@ -1,12 +1,15 @@
 //! Where a prompt goes whose beginning some stages may hold.
 
+use std::time::Duration;
+
 use super::*;
 use crate::{
     directory::Candidate,
+    id::PeerKey,
     policy::Policy,
     route::{
         Route, RouteError, plan,
-        tests::{candidate, near, request, stage},
+        tests::{candidate, near, peer, request, stage},
     },
 };
 
@@ -36,6 +39,24 @@ fn what_is_kept_is_worth_a_detour_of_what_it_spares() {
     assert_eq!(between(1, 75), [3]);
     assert_eq!(between(10, 749), [2]);
     assert_eq!(between(10, 750), [3]);
+}
+
+/// 25 ms away and 25 back instead of one and one: 48 ms for each of 100 tokens.
+#[test]
+fn the_way_there_and_back_is_a_detour_too() {
+    let policy = Policy::open("open");
+    let far = peer(3);
+    let latency = |from: &PeerKey, to: &PeerKey| {
+        Duration::from_millis(if *from == far || *to == far { 25 } else { 1 })
+    };
+    for (positions, chosen) in [(479, 2), (480, 3)] {
+        let stages = [stage(3, 0, 30)];
+        let kept = Some(Kept { stages: &stages, positions, answer: 100 });
+        let request = RouteRequest { kept, ..request(&policy) };
+        let candidates = [candidate(2, 0, 30), candidate(3, 0, 30)];
+        let route = plan(&request, &candidates, latency).unwrap();
+        assert_eq!(route.stages(), [stage(chosen, 0, 30)], "{positions}");
+    }
 }
 
 #[test]
