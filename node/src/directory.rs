@@ -251,7 +251,7 @@ impl Directory {
         self.ask(|core, now| core.members(now)).await
     }
 
-    /// How far `peer` is, if it answered lately.
+    /// The least of the last round trips to `peer`, if it is within reach and answered one.
     pub async fn round_trip(&self, peer: PeerKey) -> Option<Duration> {
         self.ask(move |core, _| core.round_trip(&peer)).await
     }

@@ -49,6 +49,8 @@ pub const DOMAIN_BYTES_MAX: usize = 64;
 pub const ANNOUNCEMENT_BYTES_MAX: usize = 4 << 10;
 /// Nodes whose distance one announcement tells: 18 bytes each.
 pub const ROUND_TRIPS_MAX: usize = 64;
+/// Longest round trip that counts, microseconds: a ping without an answer is given up by then.
+pub const ROUND_TRIP_US_MAX: u32 = 20_000_000;
 /// Longest life of an announcement.
 pub const ANNOUNCEMENT_LIFE_MAX: Duration = Duration::from_secs(600);
 /// Longest life of a roster.

@@ -123,8 +123,7 @@ impl Run<'_> {
             0 => self.prefixes.held(session, self.now),
             positions => Some((&session.route, positions)),
         };
-        let answer = session.output;
-        let held = kept.map(|(route, positions)| Held { route, positions, answer });
+        let held = kept.map(|(route, positions)| Held { route, positions });
         let route = self.router.route(self.world, &self.workers, workload, positions, held);
         let route = match route {
             Ok(route) => route,

@@ -33,8 +33,6 @@ pub(super) struct Held<'a> {
     pub(super) route: &'a [Hop],
     /// Positions of it.
     pub(super) positions: u32,
-    /// Tokens that the answer will have.
-    pub(super) answer: u32,
 }
 
 /// What homes know, and whose turn it is.

@@ -17,15 +17,19 @@ use comity_protocol::{
     block::BlockRange,
     charter::Charter,
     commitment::Salt,
-    id::{Digest, PeerKey, PrefixTag, SessionId},
+    id::{Digest, PeerKey, SessionId},
     limits::SESSION_LIFE_MAX,
     policy::{Country, Policy},
     prefix::{PrefixKey, Scope},
     receipt::{OpenRecord, Sampling},
+    refusal::{Cause, Fault, Refusal},
     request::{ClientEvent, Generate, Started},
     route::{Route, RouteRequest},
     sampler::Sampler,
-    session::{Open, home::Request},
+    session::{
+        Open,
+        home::{Ending, Request},
+    },
     signed::Domain,
     time::Timestamp,
 };
@@ -67,6 +71,8 @@ pub(super) struct Job {
     pub(super) route: Route,
     /// Numeric class of every stage of the route.
     pub(super) numeric_class: &'static str,
+    /// Whether that went back to where the prompt's beginning was kept.
+    pub(super) returns: bool,
     pub(super) salt: Salt,
     pub(super) nonce: Bytes,
     pub(super) open_record: OpenRecord,
@@ -98,11 +104,11 @@ impl Context {
         let rendered = Rendered::of(&generate.prompt, &model.manifest);
         let prompt = tokenize(model.clone(), generate.prompt).await?;
         let positions_max = positions(&model, prompt.len(), generate.sampling.max_tokens)?;
+        let prompt_tokens = u32::try_from(prompt.len()).unwrap_or(u32::MAX);
         let now = self.clock.now();
         let home = self.directory.member(self.me).await.ok_or(GenerateError::NotAdmitted)?;
         let prefix_key = model.prefix_cache.then(|| self.prefixes.key(&digest, &policy));
-        let known = prefix_key.as_ref().map(|key| self.held(&model, &policy, key, &prompt));
-        let known = known.unwrap_or_default();
+        let known = self.held(&model, &policy, prefix_key.as_ref(), &prompt);
         let wanted = RouteRequest {
             block_count: model.manifest.block_count,
             policy: &policy,
@@ -110,9 +116,10 @@ impl Context {
             member: &home,
             stages_min: generate.stages_min,
             positions: positions_max.into(),
-            kept: known.kept(generate.sampling.max_tokens),
+            kept: known.kept(positions_max.saturating_sub(prompt_tokens)),
         };
         let routed = self.route(digest, &wanted).await?;
+        let returns = known.is_at(routed.route.stages());
         let open =
             Open { prefix: known.tags, ..open(now, digest, &routed, positions_max, &policy)? };
         let Routed { route, numeric_class, counted } = routed;
@@ -120,12 +127,10 @@ impl Context {
         let institution = home.institution;
         let started = Started {
             session: open.session,
-            prompt_tokens: u32::try_from(prompt.len()).unwrap_or(u32::MAX),
+            prompt_tokens,
             stages: stages::infos(&route, &members),
             manifest: digest,
         };
-        let expected = stages::expected(&route, &members, &model.manifest);
-        let max_tokens = generate.sampling.max_tokens;
         let job = Job {
             digest,
             sampling: generate.sampling,
@@ -134,9 +139,10 @@ impl Context {
             policy,
             route,
             numeric_class,
+            returns,
             salt: open.salt.clone(),
             nonce: generate.nonce,
-            prompt_tokens: started.prompt_tokens,
+            prompt_tokens,
             rendered,
             client,
             arrived,
@@ -148,13 +154,13 @@ impl Context {
             charter: self.charter,
             prompt,
             sampler,
-            max_tokens,
+            max_tokens: job.sampling.max_tokens,
             ends: model.tokenizer.ends().to_vec(),
             row_bytes: model.manifest.hidden_bytes(),
             drafts: model.drafts,
             prefix_key,
             institution,
-            expected,
+            expected: stages::expected(&job.route, &members, &model.manifest),
         };
         Ok(self.start(job, request, started, (slot, counted)))
     }
@@ -183,24 +189,30 @@ impl Context {
 
     /// Names of the prompt's first pages, as far as stages may hold them. The last token is always
     /// sent: what follows it is asked for.
-    fn held(&self, model: &HomeModel, policy: &Policy, key: &PrefixKey, prompt: &[u32]) -> Known {
-        let Some((_, before)) = prompt.split_last() else { return Known::default() };
+    fn held(
+        &self,
+        model: &HomeModel,
+        policy: &Policy,
+        key: Option<&PrefixKey>,
+        prompt: &[u32],
+    ) -> Known {
+        let (Some(key), Some((_, before))) = (key, prompt.split_last()) else {
+            return Known::default();
+        };
         let Some(scope) = self.scope(model, policy) else { return Known::default() };
         self.prefixes.known(self.clock.now(), &scope, key.tags(before))
     }
 
-    /// Remembers the pages that a session's stages kept.
-    fn remember(&self, job: &Job, kept: &[PrefixTag]) {
-        if let Some(scope) = self.scope(&job.model, &job.policy) {
-            self.prefixes.remember(self.clock.now(), &scope, kept, job.route.stages());
-        }
-    }
-
-    /// The stages of a session failed: what they keep of its prompt is no reason to go there again.
-    fn doubt(&self, job: &Job, prompt: &[u32]) {
-        if let Some(scope) = self.scope(&job.model, &job.policy) {
+    /// Remembers what became of the pages of a session that ended.
+    fn learn(&self, job: &Job, ending: &Ending) {
+        let Some(scope) = self.scope(&job.model, &job.policy) else { return };
+        let (now, stages) = (self.clock.now(), job.route.stages());
+        // Stages may have dropped what they kept, or keep nothing whatever they are asked.
+        if job.returns && ending.cached == 0 || ending.refusal.as_ref().is_some_and(is_of_stages) {
             let key = self.prefixes.key(&job.digest, &job.policy);
-            self.prefixes.doubt(&scope, &key.tags(prompt));
+            self.prefixes.doubt(&scope, &key.tags(&ending.prompt), stages);
+        } else {
+            self.prefixes.remember(now, &scope, &ending.kept, stages);
         }
     }
 
@@ -239,6 +251,12 @@ fn positions(model: &HomeModel, prompt: usize, max_tokens: u32) -> Result<u32, G
         return Err(GenerateError::TooLong { prompt, context });
     }
     Ok(prompt.saturating_add(max_tokens).min(context))
+}
+
+/// Whether stages are at fault that a session ended badly.
+fn is_of_stages(refusal: &Refusal) -> bool {
+    let is_home = matches!(refusal.cause, Cause::Storage | Cause::Shutdown);
+    matches!(refusal.cause.fault(), Fault::Violation | Fault::Unavailable) && !is_home
 }
 
 /// Opens a session that finds nothing kept.

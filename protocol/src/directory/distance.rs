@@ -10,7 +10,7 @@ use super::Directory;
 use crate::{
     announcement::RoundTrip,
     id::{Digest, PeerKey, ShortPeer},
-    limits::ROUND_TRIPS_MAX,
+    limits::{ROUND_TRIP_US_MAX, ROUND_TRIPS_MAX},
     time::Timestamp,
 };
 
@@ -24,7 +24,8 @@ pub(super) struct Measured(VecDeque<u32>);
 impl Measured {
     fn add(&mut self, round_trip: Duration) {
         self.0.truncate(KEPT - 1);
-        self.0.push_front(u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX));
+        let us = u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX);
+        self.0.push_front(us.min(ROUND_TRIP_US_MAX));
     }
 
     fn least_us(&self) -> Option<u32> {
@@ -34,14 +35,16 @@ impl Measured {
 
 /// Latencies between nodes that a route is chosen among, and their home.
 ///
-/// Of two nodes that say how far they are from each other, who says more is believed: nobody looks nearer
-/// than the other one measured it. What neither tells is taken as the way over home, and where that
-/// is not known either, as the longest of all that are: pessimistic, but nobody is left out.
+/// Between home and others count home's own round trips alone. Of two others that both say how far they
+/// are from each other, who says more is believed: nobody looks nearer than the other one measured it.
+/// What neither tells is taken as the way over home, and where home has no round trip either, as its
+/// longest: pessimistic, but nobody is left out.
 #[derive(Debug)]
 pub struct Latencies {
     home: ShortPeer,
     /// Round trips, microseconds; the lower peer first.
     told: HashMap<(ShortPeer, ShortPeer), u32>,
+    /// The longest of home's own.
     longest_us: u32,
 }
 
@@ -52,22 +55,22 @@ impl Latencies {
 
     fn tell(&mut self, from: ShortPeer, to: ShortPeer, us: u32) {
         let known = self.told.entry(pair(from, to)).or_default();
-        *known = us.max(*known);
-        self.longest_us = self.longest_us.max(us);
+        *known = us.min(ROUND_TRIP_US_MAX).max(*known);
     }
 
     /// From one node to another, one way.
     #[must_use]
     pub fn one_way(&self, from: &PeerKey, to: &PeerKey) -> Duration {
         let (from, to) = (from.beginning(), to.beginning());
-        let told = |one, other| self.told.get(&pair(one, other)).copied();
+        let told = |one, other| self.told.get(&pair(one, other)).copied().map(u64::from);
+        let longest = u64::from(self.longest_us);
         let round_trip = match told(from, to) {
-            Some(us) => u64::from(us),
+            Some(us) => us,
             None if from == to => 0,
-            None if from == self.home || to == self.home => u64::from(self.longest_us),
+            None if from == self.home || to == self.home => longest,
             None => match (told(from, self.home), told(self.home, to)) {
-                (Some(there), Some(on)) => u64::from(there) + u64::from(on),
-                _ => u64::from(self.longest_us),
+                (Some(there), Some(on)) => there + on,
+                _ => longest,
             },
         };
         Duration::from_nanos(round_trip * 500)
@@ -117,14 +120,17 @@ impl Directory {
     pub fn latencies(&self, now: Timestamp, peers: &[PeerKey]) -> Latencies {
         let mut latencies = Latencies::new(&self.me);
         let home = latencies.home;
-        let ends: HashSet<ShortPeer> =
-            peers.iter().chain([&self.me]).map(PeerKey::beginning).collect();
+        let mut ends: HashSet<ShortPeer> = peers.iter().map(PeerKey::beginning).collect();
+        ends.remove(&home);
         for peer in peers {
             let from = peer.beginning();
             if let Some(us) = self.measured.get(peer).and_then(Measured::least_us) {
                 latencies.tell(home, from, us);
+                latencies.longest_us = latencies.longest_us.max(us);
             }
-            let Some(announcement) = self.live_announcement(now, peer) else { continue };
+            // What home announced itself is about others as its own round trips are.
+            let others = self.live_announcement(now, peer).filter(|_| from != home);
+            let Some(announcement) = others else { continue };
             for RoundTrip { peer: to, least_us } in &announcement.round_trips {
                 if ends.contains(to) {
                     latencies.tell(from, *to, *least_us);

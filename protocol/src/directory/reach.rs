@@ -14,6 +14,7 @@ impl Directory {
         match self.announcements.get_mut(peer) {
             Some(announced) if !announced.lost && announced.heard_at <= since => {
                 announced.lost = true;
+                self.measured.remove(peer);
                 true
             }
             _ => false,

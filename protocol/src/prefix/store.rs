@@ -84,11 +84,11 @@ impl<P: Clone> PrefixStore<P> {
         self.touch(now, scope, &tags[..kept]);
     }
 
-    /// Says something else of the pages that are held under these tags.
-    pub fn replace(&mut self, scope: &Scope, tags: &[PrefixTag], content: &P) {
+    /// Changes what is held under these tags.
+    pub fn change(&mut self, scope: &Scope, tags: &[PrefixTag], mut change: impl FnMut(&mut P)) {
         for tag in tags {
             if let Some(page) = self.pages.get_mut(&(*scope, *tag)) {
-                page.content = content.clone();
+                change(&mut page.content);
             }
         }
     }

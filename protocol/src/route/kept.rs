@@ -46,7 +46,12 @@ pub(super) fn worthwhile(
 ) -> Option<Vec<RouteStage>> {
     let kept = request.kept?;
     let route = Route::new(kept.stages.to_vec(), request.block_count).ok()?.into_stages();
-    if route.len() < request.stages_min as usize {
+    // How many stages there are, and how even they must be, is not what is kept to decide.
+    let uneven = |stages: &[RouteStage]| -> u64 {
+        stages.iter().map(|stage| u64::from(stage.blocks.len()).pow(2)).sum()
+    };
+    if route.len() != cheapest.len() || request.stages_min > 1 && uneven(&route) > uneven(cheapest)
+    {
         return None;
     }
     let (there, elsewhere) = (price(field, &route)?, price(field, cheapest)?);

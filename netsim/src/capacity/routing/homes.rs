@@ -146,7 +146,8 @@ impl Homes {
             kept: kept.as_ref().map(|(stages, held)| Kept {
                 stages,
                 positions: held.positions,
-                answer: held.answer,
+                // How long it will be, no home knows.
+                answer: u32::MAX,
             }),
         };
         let (places, width) = (&self.places, near.nodes.len() + 1);

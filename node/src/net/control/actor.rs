@@ -271,7 +271,7 @@ impl Actor {
     }
 
     fn on_ping(&mut self, peer: PeerId, round_trip: Duration) {
-        if !self.admits(&peer) {
+        if self.strangers.contains_key(&peer) {
             self.pinged.insert(peer, round_trip);
         } else if self.work.len() < WORK_MAX {
             self.tell_distance(peer, round_trip);

@@ -335,10 +335,7 @@ impl Driver {
         let decode_ns = self.timing.decode_ns();
         let mut told = self.timing.request(&self.job, &ending);
         let (reason, cause, cached_tokens) = (ending.reason, ending.refusal.clone(), ending.cached);
-        match ending.refusal {
-            Some(_) => self.context.doubt(&self.job, &ending.prompt),
-            None => self.context.remember(&self.job, &ending.kept),
-        }
+        self.context.learn(&self.job, &ending);
         let bundle = self.bundle(ending).await;
         if let Some(heard) = &self.context.telemetry {
             told.end_us = micros(self.job.arrived.elapsed());

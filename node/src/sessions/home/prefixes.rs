@@ -11,7 +11,8 @@ use comity_protocol::{
     time::Timestamp,
 };
 
-/// Pages remembered: two million tokens, and some 15 MB.
+/// Pages remembered: two million tokens, and some 15 MB; twice that if every page is of a session of its
+/// own, with a few stages.
 const PAGES_MAX: u64 = 65_536;
 
 /// Home's names for pages of prompts, and those it has had kept. Nothing of it outlives the process:
@@ -37,6 +38,11 @@ impl Known {
         let positions = prefix::positions(self.tags.len());
         let stages = self.stages.as_deref().filter(|stages| !stages.is_empty())?;
         Some(Kept { stages, positions, answer })
+    }
+
+    /// Whether a route goes back to where they are kept.
+    pub(super) fn is_at(&self, stages: &[RouteStage]) -> bool {
+        self.stages.as_deref() == Some(stages)
     }
 }
 
@@ -76,16 +82,19 @@ impl Prefixes {
     ) {
         let Ok(mut known) = self.known.lock() else { return };
         let stages: Arc<[RouteStage]> = stages.into();
-        known.replace(scope, tags, &stages);
+        known.change(scope, tags, |known| known.clone_from(&stages));
         known.keep(now, scope, tags, std::iter::repeat_n(stages, tags.len()), 1);
         known.shrink_to(PAGES_MAX);
     }
 
-    /// Stages failed: that they keep these pages is no reason to go there again.
-    pub(super) fn doubt(&self, scope: &Scope, tags: &[PrefixTag]) {
-        if let Ok(mut known) = self.known.lock() {
-            known.replace(scope, tags, &Arc::default());
-        }
+    /// These stages failed, or had kept nothing: there is no reason to go back to them for these pages.
+    pub(super) fn doubt(&self, scope: &Scope, tags: &[PrefixTag], stages: &[RouteStage]) {
+        let Ok(mut known) = self.known.lock() else { return };
+        known.change(scope, tags, |known| {
+            if **known == *stages {
+                *known = Arc::default();
+            }
+        });
     }
 }
 

@@ -1,9 +1,13 @@
 //! Which stages a request gets, and that its home remembers having asked them. Not what they say to it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use comity_protocol::{
     id::{Digest, PeerKey},
+    limits::CANDIDATES_MAX,
     route::{OwnSessions, Route, RouteRequest, RouteStage, plan_in_one_class},
 };
 
@@ -62,7 +66,9 @@ impl Context {
             offers.push((class, self.directory.candidates(digest, class).await));
         }
         let peers = offers.iter().flat_map(|(_, candidates)| candidates.iter().map(|it| it.peer));
-        let latencies = self.directory.latencies(peers.collect()).await;
+        // With more of them no route is planned.
+        let peers: BTreeSet<PeerKey> = peers.take(CANDIDATES_MAX).collect();
+        let latencies = self.directory.latencies(peers.into_iter().collect()).await;
         let latencies = latencies.ok_or(GenerateError::Shutdown)?;
         let turn = self.planning.turn.lock().await;
         offers.iter_mut().for_each(|(_, candidates)| self.planning.own().correct(candidates));

@@ -45,16 +45,35 @@ fn one_way(directory: &Directory, from: u8, to: u8) -> Duration {
 
 #[test]
 fn who_says_more_is_believed_and_both_ways_are_alike() {
-    let mut directory = directory(&[(2, &[(3, 10), (1, 2)]), (3, &[(2, 40)])]);
+    let directory = directory(&[(2, &[(3, 10), (4, 7)]), (3, &[(2, 40)])]);
     for (from, to) in [(2, 3), (3, 2)] {
         assert_eq!(one_way(&directory, from, to), ms(20));
     }
-    assert_eq!(one_way(&directory, 1, 2), ms(1));
+    assert_eq!(one_way(&directory, 2, 4), Duration::from_micros(3_500), "only one of them says it");
+    assert_eq!(one_way(&directory, 2, 2), Duration::ZERO);
+}
+
+#[test]
+fn between_home_and_others_home_believes_itself() {
+    let mut directory = directory(&[(2, &[(HOME, 2)]), (HOME, &[(2, 90)])]);
+    directory.measured(NOW, &peer(3), ms(50));
+    assert_eq!(one_way(&directory, 1, 2), ms(25), "home has no round trip to it");
     directory.measured(NOW, &peer(2), ms(30));
     for (from, to) in [(1, 2), (2, 1)] {
-        assert_eq!(one_way(&directory, from, to), ms(15), "it claims to be nearer than it is");
+        assert_eq!(one_way(&directory, from, to), ms(15));
     }
-    assert_eq!(one_way(&directory, 2, 2), Duration::ZERO);
+}
+
+#[test]
+fn who_says_it_is_ages_away_harms_nobody_else() {
+    let mut directory = directory(&[(2, &[(3, 4_000_000)])]);
+    directory.measured(NOW, &peer(2), ms(10));
+    assert_eq!(one_way(&directory, 2, 3), ms(10_000));
+    for (from, to) in [(1, 4), (3, 4)] {
+        assert_eq!(one_way(&directory, from, to), ms(5), "of 4 nothing is known");
+    }
+    directory.measured(NOW, &peer(3), Duration::MAX);
+    assert_eq!(directory.round_trip(&peer(3)), Some(ms(20_000)));
 }
 
 #[test]
@@ -73,9 +92,11 @@ fn what_nobody_tells_is_the_way_over_home_or_the_longest() {
 #[test]
 fn what_is_far_but_no_candidate_does_not_count() {
     let mut directory = directory(&[(2, &[(4, 900)])]);
+    directory.measured(NOW, &peer(4), ms(100));
     directory.measured(NOW, &peer(2), ms(10));
     let latencies = directory.latencies(NOW, &[peer(2), peer(3)]);
     assert_eq!(latencies.one_way(&peer(1), &peer(3)), ms(5));
+    assert_eq!(latencies.told.len(), 1);
 }
 
 #[test]
@@ -100,6 +121,9 @@ fn strangers_are_not_measured_and_who_leaves_is_forgotten() {
     directory.insert_roster(NOW, &list(0, 2, &[1, 2, 3])).unwrap();
     directory.expire(NOW);
     assert_eq!(directory.round_trip(&peer(4)), None);
+    directory.measured(NOW, &peer(3), ms(5));
+    assert!(directory.lost(&peer(3), NOW));
+    assert_eq!(directory.round_trip(&peer(3)), None, "it may be elsewhere when it is back");
 }
 
 #[test]

@@ -73,22 +73,22 @@ fn only_so_much_of_an_answer_counts() {
 
 #[test]
 fn stages_that_cannot_run_all_of_it_now_are_not_returned_to() {
-    let idle = [candidate(2, 0, 30), candidate(3, 0, 15), candidate(4, 15, 30)];
+    let idle =
+        [candidate(1, 0, 15), candidate(2, 15, 30), candidate(3, 0, 15), candidate(4, 15, 30)];
     let of =
         |stages: &[RouteStage]| chosen(Some(Kept { stages, positions: 1_000, answer: 100 }), &idle);
     assert_eq!(of(&[stage(3, 0, 15), stage(4, 15, 30)]), [3, 4]);
-    let others: [&[RouteStage]; 8] = [
+    let others: [&[RouteStage]; 7] = [
         &[],
         &[stage(3, 0, 15)],
         &[stage(3, 0, 15), stage(4, 16, 30)],
         &[stage(3, 0, 15), stage(3, 15, 30)],
-        &[stage(2, 0, 15), stage(2, 15, 30)],
         &[stage(3, 0, 15), stage(5, 15, 30)],
         &[stage(3, 0, 16), stage(4, 16, 30)],
         &[stage(3, 0, 15), stage(4, 15, 31)],
     ];
     for stages in others {
-        assert_eq!(of(stages), [2], "{stages:?}");
+        assert_eq!(of(stages), [1, 2], "{stages:?}");
     }
     let full = [candidate(2, 0, 30), Candidate { positions_free: 99, ..candidate(3, 0, 30) }];
     let stages = [stage(3, 0, 30)];
@@ -109,11 +109,18 @@ fn stages_outside_the_policy_are_not_returned_to() {
 }
 
 #[test]
-fn who_asks_for_more_stages_gets_them() {
+fn how_many_stages_and_how_even_is_as_without_anything_kept() {
     let policy = Policy::open("open");
-    let one = [stage(2, 0, 30)];
-    let candidates = [candidate(2, 0, 30), candidate(3, 0, 15), candidate(4, 15, 30)];
-    let kept = Some(Kept { stages: &one, positions: 1_000, answer: 100 });
-    let request = RouteRequest { kept, stages_min: 2, ..request(&policy) };
-    assert_eq!(plan(&request, &candidates, near).unwrap().stages().len(), 2);
+    let candidates = [candidate(2, 0, 30), candidate(3, 0, 29), candidate(4, 15, 30)];
+    let chosen = |stages: &[RouteStage], stages_min| {
+        let kept = Some(Kept { stages, positions: 1_000, answer: 100 });
+        let request = RouteRequest { kept, stages_min, ..request(&policy) };
+        plan(&request, &candidates, near).unwrap().into_stages()
+    };
+    let (one, two) = ([stage(2, 0, 30)], [stage(3, 0, 15), stage(4, 15, 30)]);
+    let uneven = [stage(3, 0, 29), stage(4, 29, 30)];
+    assert_eq!(chosen(&two, 0), one);
+    assert_eq!(chosen(&one, 2).len(), 2);
+    assert_eq!(chosen(&two, 2), two);
+    assert_ne!(chosen(&uneven, 2), uneven);
 }

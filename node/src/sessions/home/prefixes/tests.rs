@@ -40,9 +40,14 @@ fn the_last_stages_that_kept_all_that_is_known_are_gone_back_to() {
 fn stages_that_failed_are_not_gone_back_to_until_they_keep_something_again() {
     let prefixes = Prefixes::new().unwrap();
     prefixes.remember(NOW, &scope(), &tags(3), &stage(1));
-    prefixes.doubt(&scope(), &tags(9));
+    prefixes.doubt(&scope(), &tags(9), &stage(2));
+    assert_eq!(kept(&prefixes, 9), Some((1, 3 * PAGE_POSITIONS)), "others failed");
+    prefixes.doubt(&scope(), &tags(9), &stage(1));
     assert_eq!(kept(&prefixes, 9), None);
-    assert_eq!(prefixes.known(NOW, &scope(), tags(9)).tags, tags(3), "they may have it still");
+    let known = prefixes.known(NOW, &scope(), tags(9));
+    assert_eq!(known.tags, tags(3), "they may have it still");
+    assert!(!known.is_at(&stage(1)));
     prefixes.remember(NOW, &scope(), &tags(4), &stage(1));
     assert_eq!(kept(&prefixes, 9), Some((1, 4 * PAGE_POSITIONS)));
+    assert!(prefixes.known(NOW, &scope(), tags(9)).is_at(&stage(1)));
 }
