@@ -3,19 +3,23 @@
 
 use crate::clock::Instant;
 
-/// When a timer rings, and which was set first of those that ring at once.
-type Key = (Instant, u64);
+/// When a timer rings, which was set first of those that ring at once, and its place, from the highest
+/// bits down: the least of two keys also says whose it is, and two knots lie beside each other.
+type Key = u128;
+
+/// Bits of a timer's place, and of the number that it was set under.
+const PLACE_BITS: u32 = 24;
+const NUMBER_BITS: u32 = 40;
 
 /// A timer that is not set.
-const NEVER: Key = (Instant(u64::MAX), u64::MAX);
+const NEVER: Key = Key::MAX;
 
 /// Timers by their place.
 #[derive(Debug)]
 pub struct Timers {
-    keys: Vec<Key>,
-    /// Who is next of those below each knot; the first half are knots, the root at 1, then come the
+    /// The first half are knots, the root at 1, each with the least of the two below it; then come the
     /// timers themselves.
-    next: Vec<u32>,
+    keys: Vec<Key>,
     /// One that was taken back; those above it do not know yet, for it may soon be set again.
     stale: Option<usize>,
 }
@@ -24,70 +28,81 @@ impl Timers {
     /// So many timers, none of them set.
     ///
     /// # Panics
-    /// If there are 2³² or more.
+    /// If there are more than 2²⁴.
     #[must_use]
     pub fn new(count: usize) -> Self {
-        let size = count.next_power_of_two();
-        let place = |knot: usize| u32::try_from(knot % size).expect("fewer than 2^32 timers");
-        let mut timers =
-            Self { keys: vec![NEVER; size], next: (0..2 * size).map(place).collect(), stale: None };
-        (1..size).rev().for_each(|knot| timers.next[knot] = timers.next[2 * knot]);
-        timers
+        assert!(count <= 1 << PLACE_BITS, "{count} timers, more than 2^{PLACE_BITS}");
+        Self { keys: vec![NEVER; 2 * count.next_power_of_two()], stale: None }
     }
 
-    /// Sets a timer, in place of when it would have rung; `number` orders those of one time.
+    /// Sets a timer, in place of when it would have rung; `number`, below 2⁴⁰, orders those of one time.
     pub fn set(&mut self, place: usize, at: Instant, number: u64) {
+        debug_assert!(number < 1 << NUMBER_BITS, "{number} is past 2^{NUMBER_BITS}");
         if self.stale == Some(place) {
             self.stale = None;
         }
-        self.keys[place] = (at, number);
-        self.renew(place);
+        let order = number << PLACE_BITS | place as u64;
+        self.renew(place, Key::from(at.0) << u64::BITS | Key::from(order));
     }
 
     /// Takes a timer back.
     pub fn clear(&mut self, place: usize) {
         self.settle();
-        self.keys[place] = NEVER;
+        let leaf = self.leaf(place);
+        self.keys[leaf] = NEVER;
         self.stale = Some(place);
     }
 
     /// When a timer rings, if it is set.
     #[must_use]
     pub fn at(&self, place: usize) -> Option<Instant> {
-        let key = self.keys[place];
-        (key != NEVER).then_some(key.0)
+        let key = self.keys[self.leaf(place)];
+        (key != NEVER).then_some(time(key))
     }
 
     /// Which timer rings next, when, and its number.
     #[must_use]
     pub fn peek(&mut self) -> Option<(usize, Instant, u64)> {
         self.settle();
-        let place = self.next.get(1).copied().unwrap_or(0) as usize;
-        let key = self.keys[place];
-        (key != NEVER).then_some((place, key.0, key.1))
+        let key = self.keys[1];
+        let order = order(key);
+        let place = usize::try_from(order % (1 << PLACE_BITS)).ok()?;
+        (key != NEVER).then_some((place, time(key), order >> PLACE_BITS))
     }
 
     fn settle(&mut self) {
         if let Some(place) = self.stale.take() {
-            self.renew(place);
+            self.renew(place, NEVER);
         }
     }
 
-    /// Says above a timer whose key changed who is next.
-    fn renew(&mut self, place: usize) {
-        let mut knot = (place + self.keys.len()) / 2;
-        while knot > 0 {
-            let [one, other] = [self.next[2 * knot], self.next[2 * knot + 1]];
-            let first = self.keys[one as usize] <= self.keys[other as usize];
-            let next = if first { one } else { other };
+    const fn leaf(&self, place: usize) -> usize {
+        self.keys.len() / 2 + place
+    }
+
+    /// Gives a timer a key, and says above it who is next.
+    fn renew(&mut self, place: usize, key: Key) {
+        let (mut knot, mut least) = (self.leaf(place), key);
+        self.keys[knot] = key;
+        while knot > 1 {
+            least = least.min(self.keys[knot ^ 1]);
+            knot /= 2;
             // Another one was next here and stays it: so it does further up.
-            if self.next[knot] == next && next as usize != place {
+            if self.keys[knot] == least {
                 return;
             }
-            self.next[knot] = next;
-            knot /= 2;
+            self.keys[knot] = least;
         }
     }
+}
+
+const fn time(key: Key) -> Instant {
+    Instant((key >> u64::BITS) as u64)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+const fn order(key: Key) -> u64 {
+    key as u64
 }
 
 #[cfg(test)]
