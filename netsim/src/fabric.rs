@@ -320,10 +320,13 @@ impl Fabric {
     }
 }
 
-/// The whole part of a number of bytes or nanoseconds, none of which comes near 2⁶⁴ or is negative.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "see above")]
+/// The whole part of a number of bytes or nanoseconds, none of which comes near 2⁶³; 0 of what is below.
+#[expect(clippy::cast_possible_truncation, reason = "see above")]
 pub(crate) const fn whole(number: f64) -> u64 {
-    number as u64
+    // By way of a signed number, for which processors have an instruction; without one it takes three
+    // times as long, ten times for each message.
+    let signed = number as i64;
+    if signed > 0 { signed.cast_unsigned() } else { 0 }
 }
 
 #[cfg(test)]

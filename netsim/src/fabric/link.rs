@@ -1,6 +1,6 @@
 //! A directed link of the fabric: what it is like, and what crosses it. Not who shares it.
 
-use std::time::Duration;
+use std::{mem::offset_of, time::Duration};
 
 use super::{whole, window::DATAGRAM};
 use crate::{clock::Instant, link::datagram::HEADER_BYTES, random::Random};
@@ -36,9 +36,22 @@ pub struct Traffic {
     pub busy: Duration,
 }
 
-/// A link and what is on it.
+/// A link and what is on it. In this order, so that what a message reads and writes of an idle link lies
+/// in one cache line.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct State {
+    /// Nanoseconds for each byte of datagrams, and whole ones for a full datagram.
+    takes: f64,
+    packet_ns: u64,
+    /// Nanoseconds of work that single messages brought, at `seen`.
+    backlog: u64,
+    seen: Instant,
+    bytes: f64,
+    busy: f64,
+    /// Bytes of flows that wait before it.
+    pub queued: f64,
+    bulk: Bulk,
     pub link: Link,
     /// Draws whose packet a full queue drops.
     pub random: Random,
@@ -49,21 +62,15 @@ pub(super) struct State {
     pub listed: (u64, usize),
     /// Sum of their rates, bytes of datagrams a second.
     pub load: f64,
-    /// Bytes of flows that wait before it.
-    pub queued: f64,
-    /// Bytes of datagrams a second, and nanoseconds for each.
+    /// Bytes of datagrams a second.
     capacity: f64,
-    takes: f64,
-    /// Nanoseconds of work that single messages brought, at `seen`.
-    backlog: u64,
-    seen: Instant,
-    bulk: Bulk,
-    bytes: f64,
-    busy: f64,
 }
+
+const _: () = assert!(offset_of!(State, bulk) + offset_of!(Bulk, share) <= 64);
 
 /// Larger messages that take their turn on the link.
 #[derive(Debug, Clone, Copy, Default)]
+#[repr(C)]
 struct Bulk {
     /// When the last of them has crossed, and the part of the time until then that the link sends.
     until: Instant,
@@ -97,20 +104,21 @@ impl Bulk {
 impl State {
     pub(super) fn new(link: Link, random: Random) -> Self {
         let mut state = Self {
+            takes: 0.0,
+            packet_ns: 0,
+            backlog: 0,
+            seen: Instant(0),
+            bytes: 0.0,
+            busy: 0.0,
+            queued: 0.0,
+            bulk: Bulk::default(),
             link,
             random,
             is_cut: false,
             flows: Vec::new(),
             listed: (0, 0),
             load: 0.0,
-            queued: 0.0,
             capacity: 0.0,
-            takes: 0.0,
-            backlog: 0,
-            seen: Instant(0),
-            bulk: Bulk::default(),
-            bytes: 0.0,
-            busy: 0.0,
         };
         state.set_rate(link.rate);
         state
@@ -121,6 +129,7 @@ impl State {
         self.link.rate = rate.max(1);
         self.capacity = self.link.rate as f64 / (8.0 * ON_THE_LINE);
         self.takes = 1e9 / self.capacity;
+        self.packet_ns = whole(DATAGRAM * self.takes);
     }
 
     /// Bytes of datagrams a second.
@@ -131,6 +140,11 @@ impl State {
     /// Nanoseconds for each byte of datagrams.
     pub(super) const fn takes(&self) -> f64 {
         self.takes
+    }
+
+    /// Whole nanoseconds for a full datagram.
+    pub(super) const fn packet_ns(&self) -> u64 {
+        self.packet_ns
     }
 
     /// Nanoseconds of work that may wait before it.

@@ -3,7 +3,7 @@
 //! The same sums as for a message that fits, without all that has no say there: chance, losses, windows
 //! and flows.
 
-use super::{ConnectionId, Fabric, LinkId, flow::datagram_bytes, whole, window::DATAGRAM};
+use super::{ConnectionId, Fabric, LinkId, flow::datagram_bytes, whole};
 use crate::clock::Instant;
 
 /// Until when single messages keep lines busy.
@@ -16,11 +16,28 @@ pub struct Lines {
 #[derive(Debug)]
 pub struct Ride {
     connection: ConnectionId,
-    /// Places of its lines, and nanoseconds that each takes for a byte.
-    path: Vec<(usize, f64)>,
+    path: Vec<Leg>,
     delay_ns: u64,
     /// Bytes of datagrams that took it.
     bytes: u64,
+}
+
+/// A line of a way.
+#[derive(Debug)]
+struct Leg {
+    /// Its place.
+    line: usize,
+    /// Nanoseconds that it takes for a byte, and whole ones for a full datagram.
+    takes: f64,
+    packet_ns: u64,
+}
+
+impl Leg {
+    /// Nanoseconds until the first packet of a message of `size` bytes has crossed, and the last one.
+    fn ns(&self, size: f64) -> (u64, u64) {
+        let lasts = whole(size * self.takes);
+        (self.packet_ns.min(lasts), lasts)
+    }
 }
 
 impl Ride {
@@ -35,9 +52,8 @@ impl Ride {
     pub fn idle_ns(&self, bytes: u64) -> u64 {
         let size = datagram_bytes(bytes) as f64;
         let (mut ns, mut takes) = (self.delay_ns, 0);
-        for (_, each) in &self.path {
-            let lasts = whole(size * each);
-            let packet = whole(size.min(DATAGRAM) * each).min(lasts);
+        for leg in &self.path {
+            let (packet, lasts) = leg.ns(size);
             ns += packet;
             takes = takes.max(lasts - packet);
         }
@@ -54,11 +70,9 @@ impl Ride {
         let bytes = datagram_bytes(bytes);
         self.bytes += bytes;
         let (size, mut at, mut takes) = (bytes as f64, now, 0);
-        let first = size.min(DATAGRAM);
-        for (line, each) in &self.path {
-            let free = &mut lines.all[*line].1;
-            let lasts = whole(size * each);
-            let packet = whole(first * each).min(lasts);
+        for leg in &self.path {
+            let free = &mut lines.all[leg.line].1;
+            let (packet, lasts) = leg.ns(size);
             let waits = free.0.saturating_sub(at.0);
             free.0 = free.0.max(at.0) + lasts;
             at.0 += waits + packet;
@@ -87,7 +101,7 @@ impl Fabric {
                 lines.all.push((*link, Instant(now.0 + state.backlog(now))));
                 lines.all.len() - 1
             });
-            (line, state.takes())
+            Leg { line, takes: state.takes(), packet_ns: state.packet_ns() }
         });
         Some(Ride { connection, path: path.collect(), delay_ns: of.ways.delay_ns, bytes: 0 })
     }
