@@ -67,7 +67,7 @@ impl<'a> Search<'a> {
     /// number.
     pub(super) fn run(&mut self, stages: Option<usize>) -> Outcome {
         let field = self.field;
-        let levels = stages.unwrap_or(0) + 1;
+        let levels = stages.unwrap_or(1);
         if levels * (field.block_count + 1) * (field.runners.len() + 1) > CELLS_MAX {
             return Outcome::Exhausted;
         }
@@ -77,10 +77,11 @@ impl<'a> Search<'a> {
         let open;
         let tables = match stages {
             Some(stages) => {
-                while self.counted.len() <= stages {
+                // A chain's first stage is chosen by what its others cost: up to one fewer.
+                while self.counted.len() < stages {
                     self.counted.push(Table::counted(field, self.counted.last()));
                 }
-                &self.counted[..=stages]
+                &self.counted[..stages]
             }
             None => {
                 open = [Table::open(field)];
@@ -208,7 +209,7 @@ impl Chain<'_> {
 
     /// Stages a chain has exactly, if they are counted; else at most.
     const fn stages(&self) -> usize {
-        if self.counted { self.tables.len() - 1 } else { STAGES_MAX }
+        if self.counted { self.tables.len() } else { STAGES_MAX }
     }
 
     /// Peers of a partial route, by index.

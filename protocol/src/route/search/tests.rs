@@ -15,12 +15,13 @@ proptest! {
             return Ok(());
         };
         let mut counted = vec![Table::counted(&field, None)];
-        while counted.len() <= STAGES {
+        while counted.len() < STAGES {
             counted.push(Table::counted(&field, counted.last()));
         }
         let open = [Table::open(&field)];
-        for tables in [&open[..], &counted[..=1], &counted[..=2], &counted[..]] {
-            let chain = Chain { field: &field, tables, counted: tables.len() > 1 };
+        let chains = (1..=STAGES).map(|stages| (&counted[..stages], true));
+        for (tables, counted) in chains.chain([(&open[..], false)]) {
+            let chain = Chain { field: &field, tables, counted };
             let Some(path) = chain.straight() else { continue };
             let Outcome::Found(stages) = chain.cheapest(false) else {
                 return Err(TestCaseError::fail("only the bound finds a route"));
