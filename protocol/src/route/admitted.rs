@@ -23,9 +23,15 @@ impl<'a> Admitted<'a> {
         // Who may run blocks together may run each of them; the reverse does not hold.
         let end = candidate.blocks.end().min(request.block_count);
         let all = BlockRange::new(candidate.blocks.start(), end).ok();
-        let is_free = all.is_some_and(|all| denials(request, candidate, all).is_empty());
-        for block in held(request, candidate) {
-            may[block.start() as usize] = is_free || denials(request, candidate, block).is_empty();
+        match all {
+            Some(all) if denials(request, candidate, all).is_empty() => {
+                may[all.start() as usize..all.end() as usize].fill(true);
+            }
+            _ => {
+                for block in held(request, candidate) {
+                    may[block.start() as usize] = denials(request, candidate, block).is_empty();
+                }
+            }
         }
         may.contains(&true).then_some(Self { candidate, may })
     }

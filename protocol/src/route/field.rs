@@ -78,13 +78,7 @@ impl Field {
         let runner = |admitted| Runner::new(admitted, &peers, unmeasured_ns);
         let runners: Vec<_> = usable.iter().map(runner).collect();
         let (holders, held_by) = holders(&usable, request.block_count as usize);
-        let ends: Vec<PeerKey> = peers.iter().copied().chain([request.home]).collect();
-        let between = |from: &PeerKey, to: &PeerKey| match from == to {
-            true => 0,
-            false => u64::try_from(latency(from, to).as_nanos()).unwrap_or(u64::MAX),
-        };
-        let latency =
-            ends.iter().flat_map(|from| ends.iter().map(|to| between(from, to))).collect();
+        let latency = latencies(&peers, request.home, latency);
         let (block_count, home) = (request.block_count as usize, runners.len());
         Ok(Self { block_count, runners, holders, held_by, home, peers, latency })
     }
@@ -128,6 +122,25 @@ impl Runner {
             until: until(admitted.may()),
         }
     }
+}
+
+/// `[from, to]` in nanoseconds by index into `peers`; the index past the last is home.
+fn latencies(
+    peers: &[PeerKey],
+    home: PeerKey,
+    latency: impl Fn(&PeerKey, &PeerKey) -> Duration,
+) -> Vec<u64> {
+    // Home may be one of them; elsewhere different numbers are different peers.
+    let own = peers.binary_search(&home).unwrap_or(peers.len());
+    let ends: Vec<_> = (0..).zip(peers).chain([(own, &home)]).collect();
+    let mut all = Vec::with_capacity(ends.len() * ends.len());
+    for (number, from) in &ends {
+        all.extend(ends.iter().map(|(other, to)| match number == other {
+            true => 0,
+            false => u64::try_from(latency(from, to).as_nanos()).unwrap_or(u64::MAX),
+        }));
+    }
+    all
 }
 
 /// Who may run each block: the different sets, and which of them each block has.
