@@ -92,33 +92,31 @@ struct Flight {
     steps: Vec<Step>,
 }
 
-/// A node at work.
+/// A node at work. In this order, so that what a pass reads and writes lies in three cache lines.
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 struct Worker {
     /// What is on its way to it, in order of arrival.
     inbox: VecDeque<(Instant, u32)>,
     /// Decode steps that wait, and pieces of prompts.
     decode: Vec<Step>,
-    prompts: Prompts,
-    /// Rows that wait for home's own part.
-    rows: Vec<Step>,
-    /// What runs now: steps with the positions of each, and whether it is home's own part.
-    running: Vec<Step>,
-    at_home: bool,
     busy: bool,
-    /// Steps to send one after the other, and when the first has left.
-    outbox: VecDeque<Step>,
-    sent: Option<Ticket>,
-    since: Instant,
+    /// Whether what runs now is home's own part.
+    at_home: bool,
     /// Whether it is there.
     down: u32,
+    /// Rows that wait for home's own part.
+    rows: Vec<Step>,
+    /// What runs now: steps with the positions of each.
+    running: Vec<Step>,
+    since: Instant,
     /// How many times as long it takes.
     slow: f64,
-    /// KV cache, in positions times blocks: room, and what is promised.
-    room: u64,
-    promised: u64,
-    /// Number of the last session that gave some back.
-    given_back: u64,
+    prompts: Prompts,
+    /// The leap that it is part of.
+    leap: Option<u32>,
+    /// Tokens until it is looked again whether they may leap.
+    patience: u32,
     /// Sessions it is a stage of, and sessions it is home of.
     sessions: u32,
     asked: u32,
@@ -126,11 +124,17 @@ struct Worker {
     /// home has.
     fresh: u32,
     homes: Vec<(u32, u32)>,
-    /// Tokens until it is looked again whether they may leap.
-    patience: u32,
-    /// The leap that it is part of.
-    leap: Option<u32>,
+    /// Steps to send one after the other, and when the first has left.
+    outbox: VecDeque<Step>,
+    sent: Option<Ticket>,
+    /// KV cache, in positions times blocks: room, and what is promised.
+    room: u64,
+    promised: u64,
+    /// Number of the last session that gave some back.
+    given_back: u64,
 }
+
+const _: () = assert!(std::mem::offset_of!(Worker, sessions) <= 3 * 64);
 
 impl Worker {
     /// A session of a home has it as its first stage.

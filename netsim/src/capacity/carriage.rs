@@ -59,7 +59,9 @@ impl Carriage {
         if let Some(place) = known {
             let way = ways[place];
             // What is taken often comes to the front.
-            ways.swap(place, place / 2);
+            if place > 0 {
+                ways.swap(place, place / 2);
+            }
             return way;
         }
         let ids = |lines: Vec<usize>| -> Vec<LinkId> {

@@ -115,14 +115,15 @@ impl Run<'_> {
         (ns as f64 * self.workers[node].slow) as u64
     }
 
+    /// Takes the rows that wait, if nothing runs yet.
     fn take_rows(&mut self, node: usize, running: &mut Vec<Step>) {
-        running.append(&mut self.workers[node].rows);
+        std::mem::swap(running, &mut self.workers[node].rows);
         if self.is_lossy {
             running.retain(|step| self.is_current(step));
         }
     }
 
-    /// What runs together: decode steps first, then pieces of prompts.
+    /// What runs together, if nothing does yet: decode steps first, then pieces of prompts.
     fn take_steps(&mut self, node: usize, running: &mut Vec<Step>) {
         // A home without blocks has no device.
         let Some(device) = self.world.devices.get(self.world.nodes[node].device) else { return };
@@ -136,7 +137,7 @@ impl Run<'_> {
         let decode: u32 = worker.decode.iter().map(Step::count).sum();
         let free = most - reserved;
         if decode <= free {
-            running.append(&mut worker.decode);
+            std::mem::swap(running, &mut worker.decode);
         } else {
             self.take_first(node, free, running);
         }

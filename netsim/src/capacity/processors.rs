@@ -63,10 +63,16 @@ impl Job {
 }
 
 impl Run<'_> {
+    /// The machine of a node that shares one, and how many processors of it a pass keeps busy.
+    fn machine(&self, node: usize) -> Option<(usize, u32)> {
+        // In most worlds none does, and a world's nodes are large to look at.
+        if self.machines.is_empty() { None } else { self.world.nodes[node].machine }
+    }
+
     /// Schedules the end of what takes `ns` if nothing else runs on its machine.
     pub(super) fn begin(&mut self, of: Of, ns: u64) {
         let (Of::Pass(node) | Of::Sending(node)) = of;
-        let Some((machine, threads)) = self.world.nodes[node].machine else {
+        let Some((machine, threads)) = self.machine(node) else {
             let at = Instant(self.now.0.saturating_add(ns));
             self.expect(of, at);
             return;
@@ -82,7 +88,7 @@ impl Run<'_> {
 
     pub(super) fn ended_on_machine(&mut self, of: Of) {
         let (Of::Pass(node) | Of::Sending(node)) = of;
-        let Some((machine, _)) = self.world.nodes[node].machine else { return };
+        let Some((machine, _)) = self.machine(node) else { return };
         let shared = &mut self.machines[machine];
         shared.advance(self.now);
         shared.jobs.retain(|job| job.of != of);

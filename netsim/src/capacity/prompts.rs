@@ -46,7 +46,10 @@ impl Prompts {
     pub(super) fn take(&mut self, most: u32, share: impl Fn(u32) -> u32) -> Option<Step> {
         let waiting = self.lines.iter_mut().filter(|line| !line.waits.is_empty());
         let has_begun = |line: &Line| line.waits[0].left != line.waits[0].positions;
-        let line = waiting.min_by_key(|line| (line.had, !has_begun(line)))?;
+        // Whether they have begun lies elsewhere, and seldom decides.
+        let begun_first = |one: &Line, other: &Line| has_begun(other).cmp(&has_begun(one));
+        let line = waiting
+            .min_by(|one, other| one.had.cmp(&other.had).then_with(|| begun_first(one, other)))?;
         let mut step = line.waits.pop_front()?;
         step.piece = step.left.min(most);
         line.had +=

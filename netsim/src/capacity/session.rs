@@ -52,38 +52,42 @@ pub(super) enum State {
     Over,
 }
 
-/// One request.
+/// One request. In this order, so that what each of its tokens reads and writes lies in one cache line.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Session {
-    pub(super) workload: u32,
-    /// Node that took its prompt, and whose client asked.
-    pub(super) home: u32,
-    pub(super) institution: u32,
-    pub(super) state: State,
-    pub(super) epoch: u32,
-    /// The one behind it in their common step, if it is not the last.
-    pub(super) next: u32,
     pub(super) route: Rc<[Hop]>,
-    /// Tokens asked for.
-    pub(super) prompt: u32,
-    pub(super) output: u32,
-    /// Tokens that came.
-    pub(super) produced: u32,
     /// Positions in the caches.
     pub(super) context: u64,
+    /// When the last token came.
+    pub(super) last: Instant,
+    /// The one behind it in their common step, if it is not the last.
+    pub(super) next: u32,
+    pub(super) epoch: u32,
+    pub(super) workload: u32,
+    /// Node that took its prompt.
+    pub(super) home: u32,
+    /// Tokens asked for, and those that came.
+    pub(super) output: u32,
+    pub(super) produced: u32,
+    pub(super) state: State,
+    /// Whether it computes another answer again; nobody waits for it.
+    pub(super) audit: bool,
+    /// Whose client asked.
+    pub(super) institution: u32,
+    pub(super) prompt: u32,
     /// Positions of the prompt that stages kept of the turn before.
     pub(super) kept: u32,
     /// Which beginning its prompt shares with others, and the tokens of that.
     pub(super) prefix: Option<(u32, u32)>,
-    /// Whether it computes another answer again; nobody waits for it.
-    pub(super) audit: bool,
-    /// When it was asked, when it got a route, when tokens came.
+    /// When it was asked, and when the first token came.
     pub(super) asked: Instant,
     pub(super) first: Instant,
-    pub(super) last: Instant,
     /// Times it lost a stage.
     pub(super) losses: u32,
 }
+
+const _: () = assert!(std::mem::offset_of!(Session, institution) <= 64);
 
 impl Step {
     /// Whether it is on its way to home, or there.
@@ -99,23 +103,23 @@ impl Session {
         asked: Instant,
     ) -> Self {
         Self {
+            route: Rc::from([]),
+            context: 0,
+            last: Instant(0),
+            next: 0,
+            epoch: 0,
             workload,
             home: u32::try_from(owner.home).unwrap_or(u32::MAX),
-            institution: u32::try_from(owner.institution).unwrap_or(u32::MAX),
-            state: State::Waiting,
-            epoch: 0,
-            next: 0,
-            route: Rc::from([]),
-            prompt,
             output,
             produced: 0,
-            context: 0,
+            state: State::Waiting,
+            audit: false,
+            institution: u32::try_from(owner.institution).unwrap_or(u32::MAX),
+            prompt,
             kept: 0,
             prefix: None,
-            audit: false,
             asked,
             first: Instant(0),
-            last: Instant(0),
             losses: 0,
         }
     }
