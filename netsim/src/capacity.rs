@@ -117,6 +117,8 @@ struct Worker {
     leap: Option<u32>,
     /// Tokens until it is looked again whether they may leap.
     patience: u32,
+    /// How often sessions had ended or were lost when what waits was last found current.
+    current_at: u64,
     /// Sessions it is a stage of, and sessions it is home of.
     sessions: u32,
     asked: u32,
@@ -196,6 +198,8 @@ struct Run<'a> {
     requests: u64,
     /// Whether a session was ever lost: until then every step is current.
     is_lossy: bool,
+    /// How often a session ended or was lost: what was current is so until it happens again.
+    epochs: u64,
     /// The passes of one node, and steps to the same node; kept for their memory.
     parts: Vec<Pass>,
     together: Vec<Step>,
@@ -257,6 +261,7 @@ impl<'a> Run<'a> {
             events: 0,
             requests: 0,
             is_lossy: false,
+            epochs: 0,
             parts: Vec::new(),
             together: Vec::new(),
             meets: Meets::default(),

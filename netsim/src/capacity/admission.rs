@@ -305,6 +305,7 @@ impl Run<'_> {
         let done = how == Ending::Done;
         session.state = State::Over;
         session.epoch += 1;
+        self.epochs += 1;
         self.measured.ended(&self.sessions[id as usize], how, self.now);
         let closes = if done { self.closes_s(id) } else { 0.0 };
         self.free.push(id);

@@ -167,6 +167,8 @@ impl<'a> Run<'a> {
             let running = place.busy.then(|| self.steps(ring, &place.running, runs));
             let worker = &mut self.workers[place.node];
             worker.leap = None;
+            // Some of it may have been lost meanwhile.
+            worker.current_at = 0;
             worker.decode.extend(decode);
             worker.rows.extend(rows);
             if let Some(steps) = running {

@@ -145,6 +145,7 @@ impl Run<'_> {
         session.losses += 1;
         // Steps on their way mean nothing any more.
         session.epoch += 1;
+        self.epochs += 1;
         let epoch = session.epoch;
         self.release(id);
         self.sessions[id as usize].state = State::Pausing;

@@ -172,9 +172,11 @@ impl Run<'_> {
     }
 
     fn drop_old(&mut self, node: usize) {
-        if !self.is_lossy {
+        let worker = &mut self.workers[node];
+        if !self.is_lossy || worker.current_at == self.epochs {
             return;
         }
+        worker.current_at = self.epochs;
         let mut decode = std::mem::take(&mut self.workers[node].decode);
         let mut prompts = std::mem::take(&mut self.workers[node].prompts);
         decode.retain(|step| self.is_current(step));
