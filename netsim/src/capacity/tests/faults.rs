@@ -125,3 +125,24 @@ fn a_prompt_on_a_line_that_fails_is_asked_again() {
     let (usual, failed) = (answered(slow.clone()), answered(slow + fault));
     assert!(failed > 0 && failed + 3 >= usual, "{failed} of {usual} answers");
 }
+
+#[test]
+fn what_waits_of_a_lost_session_never_runs() {
+    // Half a second of prompt a user at each stage, in 31 pieces that wait at the first.
+    let text = SMALL
+        .replace("poisson = { per_s = 2.0 }", "closed = { users = 4 }")
+        .replace("prompt = { fixed = 32 }", "prompt = { fixed = 4000 }");
+    let fault = |at_s: f64, for_s: f64| {
+        format!("[[fault]]\nnode = \"b\"\nat_s = {at_s}\nfor_s = {for_s}\n")
+    };
+    let recovery = "[recovery]\nmode = \"replay\"\ndetect_s = 0.5\n";
+    // All are lost twice, and none ends in between.
+    let text = format!("{text}{recovery}{}{}", fault(1.0, 0.2), fault(2.0, 5.0));
+    let measured = simulate(&world(&text), Options { passes_max: 10_000, ..options(10.0) });
+    let begun = |from_s: f64, to_s: f64| {
+        let first = measured.passes.iter().filter(|it| it.node == 0);
+        first.filter(|it| (from_s..to_s).contains(&(it.from_ns as f64 / 1e9))).count()
+    };
+    assert!(begun(0.8, 1.0) > 3 && begun(1.7, 2.0) > 3, "nothing waited");
+    assert_eq!((begun(1.02, 1.5), begun(2.02, 7.0)), (0, 0));
+}
