@@ -146,10 +146,9 @@ impl Device {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never below zero")]
+/// The nearest whole number: as rounding has it, without a call of the library.
 fn whole(ns: f64) -> u64 {
-    // As rounding does, without a call of the library.
-    (ns + 0.5) as u64
+    crate::fabric::whole(ns + 0.5)
 }
 
 #[cfg(test)]

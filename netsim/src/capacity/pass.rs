@@ -1,7 +1,7 @@
 //! What a node runs next, and what becomes of it. Not how steps travel.
 
 use super::{Run, processors::Of, session::Step};
-use crate::{clock::Instant, device::Pass};
+use crate::{clock::Instant, device::Pass, fabric};
 
 impl Run<'_> {
     /// Steps will be at a node at this time.
@@ -110,9 +110,8 @@ impl Run<'_> {
     }
 
     /// What something takes that takes so many nanoseconds as long as the node is not slow.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
     pub(super) fn slowed(&self, node: usize, ns: u64) -> u64 {
-        (ns as f64 * self.workers[node].slow) as u64
+        fabric::whole(ns as f64 * self.workers[node].slow)
     }
 
     /// Takes the rows that wait, if nothing runs yet.

@@ -4,6 +4,7 @@ use crate::{
     capacity::session::Step,
     clock::Instant,
     device::{Device, Pass},
+    fabric,
 };
 
 /// Most groups of sessions of one ring.
@@ -104,9 +105,8 @@ impl Place<'_> {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not below 0")]
     fn slowed(&self, ns: u64) -> u64 {
-        (ns as f64 * self.slow) as u64
+        fabric::whole(ns as f64 * self.slow)
     }
 
     /// Nanoseconds of home's own part for so many rows.
