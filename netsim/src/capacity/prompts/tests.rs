@@ -49,6 +49,14 @@ fn who_had_least_for_its_share_is_next_and_what_has_begun_before_the_rest() {
 }
 
 #[test]
+fn of_those_that_had_as_much_what_has_begun_is_next() {
+    let mut prompts = Prompts::default();
+    prompts.push(Step { positions: 50, left: 50, ..prompt(1, 7) });
+    [prompt(2, 7), prompt(3, 9)].into_iter().for_each(|it| prompts.push(it));
+    assert_eq!(served(prompts, |_| 1), [1, 3, 3, 2, 2]);
+}
+
+#[test]
 fn what_is_dropped_no_longer_waits() {
     let mut prompts = Prompts::default();
     [prompt(1, 7), prompt(2, 9)].into_iter().for_each(|it| prompts.push(it));
