@@ -161,12 +161,17 @@ async fn announced_again(home: &Node) {
     timeout(PATIENCE, all).await.expect("nodes announce now and then");
 }
 
-/// Home and two nodes that do as well.
-async fn equals(founded: &Founded) -> [Node; 3] {
-    let one = Node::spawn(setup(founded, 1, Vec::new())).await.unwrap();
-    let other = Node::spawn(setup(founded, 2, one.control_addresses())).await.unwrap();
+/// Home and two nodes that do as well, and keep beginnings of prompts or not.
+async fn equals(founded: &Founded, keep: bool) -> [Node; 3] {
+    let setup = |member, peers| {
+        let mut setup = setup(founded, member, peers);
+        setup.models[0].prefix_cache = keep || member == 0;
+        setup
+    };
+    let one = Node::spawn(setup(1, Vec::new())).await.unwrap();
+    let other = Node::spawn(setup(2, one.control_addresses())).await.unwrap();
     let peers = [one.control_addresses(), other.control_addresses()].concat();
-    let home = Node::spawn(setup(founded, 0, peers)).await.unwrap();
+    let home = Node::spawn(setup(0, peers)).await.unwrap();
     meet(&[&home, &one, &other]).await;
     announced_again(&home).await;
     for node in [&one, &other] {
@@ -179,7 +184,7 @@ async fn equals(founded: &Founded) -> [Node; 3] {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_between_two_announcements_are_shared_out_among_equal_nodes() {
     let founded = Founded::new(3, Clock::start().now(), |_| {});
-    let [home, one, other] = equals(&founded).await;
+    let [home, one, other] = equals(&founded, true).await;
     let stages = stages(&home, 6).await;
     for node in [&one, &other] {
         let of = stages.iter().filter(|peer| **peer == node.peer()).count();
@@ -190,25 +195,57 @@ async fn sessions_between_two_announcements_are_shared_out_among_equal_nodes() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_conversation_goes_on_where_it_is_kept_though_another_node_is_idle() {
-    let founded = Founded::new(3, Clock::start().now(), |_| {});
-    let [home, one, other] = equals(&founded).await;
-    let text = "the cat of all cats sat on the mat. ".repeat(8);
-    let (keeps, first) = begin(&home, &text, 40).await;
-    let first = read(first).await;
-    for node in [&one, &other] {
+/// Waits until no stage serves anyone any more.
+async fn idle(nodes: [&Node; 2]) {
+    for node in nodes {
         let mut usage = node.context().executor.usage_changes();
         let is_idle = usage.wait_for(|usage| usage.sessions == 0);
         timeout(PATIENCE, is_idle).await.unwrap().unwrap();
     }
+}
+
+/// A text of more than two hundred tokens.
+fn text() -> String {
+    "the cat of all cats sat on the mat. ".repeat(8)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_conversation_goes_on_where_it_is_kept_though_another_node_is_idle() {
+    let founded = Founded::new(3, Clock::start().now(), |_| {});
+    let [home, one, other] = equals(&founded, true).await;
+    let (keeps, first) = begin(&home, &text(), 40).await;
+    let first = read(first).await;
+    idle([&one, &other]).await;
     let (busy, unread) = begin(&home, "the cat sat", UNREAD).await;
     assert_eq!(busy, keeps, "equals, and again the same one is first");
 
-    let (stage, second) = begin(&home, &format!("{text}{} and then", first.text), 40).await;
+    let (stage, second) = begin(&home, &format!("{}{} and then", text(), first.text), 40).await;
     assert_eq!(stage, keeps);
     assert!(read(second).await.finished.cached_tokens > 100);
     read(unread).await;
+    for node in [home, one, other] {
+        node.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_kept_nothing_are_not_gone_back_to_again() {
+    let founded = Founded::new(3, Clock::start().now(), |_| {});
+    let [home, one, other] = equals(&founded, false).await;
+    let mut stages = Vec::new();
+    for turn in 0..2 {
+        let (stage, answer) = begin(&home, &text(), 40).await;
+        assert_eq!(read(answer).await.finished.cached_tokens, 0, "turn {turn}");
+        stages.push(stage);
+        idle([&one, &other]).await;
+    }
+    let (busy, unread) = begin(&home, "the cat sat", UNREAD).await;
+    assert_eq!(stages, [busy; 2], "equals, and again the same one is first");
+    let (stage, third) = begin(&home, &text(), 40).await;
+    assert_ne!(stage, busy, "it was asked twice to keep this, and once had nothing");
+    for answer in [third, unread] {
+        read(answer).await;
+    }
     for node in [home, one, other] {
         node.shutdown().await;
     }

@@ -208,7 +208,8 @@ impl Context {
         let Some(scope) = self.scope(&job.model, &job.policy) else { return };
         let (now, stages) = (self.clock.now(), job.route.stages());
         // Stages may have dropped what they kept, or keep nothing whatever they are asked.
-        if job.returns && ending.cached == 0 || ending.refusal.as_ref().is_some_and(is_of_stages) {
+        let found_nothing = job.returns && ending.cached == 0;
+        if ending.refusal.as_ref().map_or(found_nothing, is_of_stages) {
             let key = self.prefixes.key(&job.digest, &job.policy);
             self.prefixes.doubt(&scope, &key.tags(&ending.prompt), stages);
         } else {
