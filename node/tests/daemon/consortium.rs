@@ -227,10 +227,7 @@ impl Daemon {
             let errors = String::from_utf8_lossy(&output.stderr).into_owned();
             let answer = String::from_utf8_lossy(&output.stdout).into_owned();
             let apart = ["no node", "no stage", "serve", "roster", "address", "not_admitted"];
-            // Of a node that was away, a neighbour may hold a connection that is dead by now.
-            let is_lost = ["peer_lost", "timeout"].iter().any(|cause| answer.contains(cause));
-            let is_apart = apart.iter().any(|sign| errors.contains(sign));
-            assert!(is_apart || is_lost, "{errors}{answer}");
+            assert!(apart.iter().any(|sign| errors.contains(sign)), "{errors}{answer}");
         }
         panic!("the nodes never met");
     }
