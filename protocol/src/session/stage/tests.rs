@@ -226,6 +226,20 @@ fn an_earlier_position_rolls_back_and_is_signed_for_as_resent() {
 }
 
 #[test]
+fn a_refusal_that_comes_back_is_not_from_before_the_stage_that_passes_it_on() {
+    for (said, told) in [(0, 1), (1, 1), (2, 2)] {
+        let mut stage = running();
+        let refusal = Refusal::new(Cause::Overloaded, said, "no session slot is free");
+        let outputs = feed(&mut stage, Input::Downstream(Frame::Refusal(refusal)));
+        assert!(matches!(
+            outputs.as_slice(),
+            [Output::Upstream(Frame::Refusal(refusal)), Output::Ended(Some(_))]
+                if refusal.stage == told
+        ));
+    }
+}
+
+#[test]
 fn a_lost_neighbour_is_named_to_the_other_side_only() {
     let names = |refusal: &Refusal, seed| refusal.detail.contains(&key(seed).public().to_string());
     let outputs = feed(&mut running(), Input::UpstreamLost);
