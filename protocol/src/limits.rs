@@ -123,6 +123,10 @@ pub const MAX_TOKENS_DEFAULT: u32 = 1_024;
 pub const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a stage keeps a session in which nothing moves.
 pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(60);
+/// Sessions opened for one request, one after the other, before home gives it up.
+pub const OPENINGS_MAX: u32 = 8;
+/// How long after the first of them home still decides on another: as long as one may take to open.
+pub const OPENINGS_SPAN: Duration = Duration::from_secs(15);
 /// Longest life of a session.
 pub const SESSION_LIFE_MAX: Duration = Duration::from_secs(1_800);
 /// Bytes of a client's nonce.

@@ -10,6 +10,7 @@
 //! prompt, each stage finds some of those that all before it hold, and home sends what is left. A
 //! stage that holds more is cut back by the first step, as by any.
 
+pub mod attempts;
 pub mod home;
 mod message;
 pub mod stage;

@@ -14,7 +14,10 @@ use self::{
     feed::{Feed, Window},
     receipts::Receipts,
 };
-use super::{Frame, Open};
+use super::{
+    Frame, Open,
+    attempts::{Unopened, suspect},
+};
 use crate::{
     commitment::Chain,
     id::{Digest, PrefixTag, SessionId},
@@ -171,6 +174,8 @@ pub struct Ending {
     pub cached: u32,
     /// Pages that every stage was asked to keep, and signed for; none if it ended badly.
     pub kept: Vec<PrefixTag>,
+    /// What a stage had against it, if that was before anything was made of the prompt.
+    pub unopened: Option<Unopened>,
 }
 
 /// One session at home.
@@ -273,6 +278,8 @@ impl Home {
         if matches!(self.phase, Phase::Ended) {
             return;
         }
+        let heard =
+            matches!(&input, Input::First(Frame::Refusal(_)) | Input::Return(Frame::Refusal(_), _));
         let result = match input {
             Input::OpenDurable(result) => result.map(|()| self.durable(now, outputs)),
             Input::Embedded { start, result } => {
@@ -305,7 +312,7 @@ impl Home {
             Input::Timeout => self.timeout(now),
         };
         if let Err(refusal) = result {
-            self.fail(refusal, outputs);
+            self.fail(refusal, heard, outputs);
         }
     }
 
@@ -325,7 +332,7 @@ impl Home {
         Ok(())
     }
 
-    fn fail(&mut self, refusal: Refusal, outputs: &mut Vec<Output>) {
+    fn fail(&mut self, refusal: Refusal, heard: bool, outputs: &mut Vec<Output>) {
         self.kept.clear();
         outputs.push(Output::First(Frame::Refusal(refusal.clone()), None));
         outputs.push(Output::Back(Frame::Refusal(refusal.clone())));
@@ -333,10 +340,25 @@ impl Home {
             Cause::Cancelled => FinishReason::Cancelled,
             _ => FinishReason::Error,
         };
-        self.end(reason, Some(refusal), outputs);
+        let unopened = self.unopened(&refusal, heard);
+        self.end(reason, Some(refusal), unopened, outputs);
     }
 
-    fn end(&mut self, reason: FinishReason, refusal: Option<Refusal>, outputs: &mut Vec<Output>) {
+    /// That the ring did not open, unless home itself gave it up.
+    fn unopened(&self, refusal: &Refusal, heard: bool) -> Option<Unopened> {
+        let Phase::Opening { .. } = self.phase else { return None };
+        let suspect = suspect(refusal, heard, self.stages())?;
+        let suspect = self.request.open.stages.get(suspect as usize)?.peer;
+        Some(Unopened { refusal: refusal.clone(), suspect })
+    }
+
+    fn end(
+        &mut self,
+        reason: FinishReason,
+        refusal: Option<Refusal>,
+        unopened: Option<Unopened>,
+        outputs: &mut Vec<Output>,
+    ) {
         self.phase = Phase::Ended;
         let unsigned_stages = self.receipts.unsigned_stages(self.settled());
         let output = self.tokens.split_off(self.prompt_tokens);
@@ -351,6 +373,7 @@ impl Home {
             unsigned_stages,
             cached: self.cached,
             kept: std::mem::take(&mut self.kept),
+            unopened,
         })));
     }
 

@@ -187,7 +187,8 @@ impl Home {
                 outputs.push(Output::First(Frame::Close(close), None));
             }
             Phase::Opening { .. } => {
-                self.fail(self.refuse(Cause::Cancelled, "before it was opened"), outputs);
+                let refusal = self.refuse(Cause::Cancelled, "before it was opened");
+                self.fail(refusal, false, outputs);
             }
             Phase::Closing(_) | Phase::Ended => {}
         }
@@ -204,7 +205,7 @@ impl Home {
             self.receipts.accept(receipt, self.settled())?;
         }
         self.receipts.check_chain(&self.sent)?;
-        self.end(reason, None, outputs);
+        self.end(reason, None, None, outputs);
         Ok(())
     }
 }

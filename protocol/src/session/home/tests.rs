@@ -1,5 +1,6 @@
 //! Order, durability and refusals at home.
 
+mod opening;
 mod prefixes;
 mod windows;
 mod work;
