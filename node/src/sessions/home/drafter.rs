@@ -32,7 +32,7 @@ pub(super) struct Drafter {
 impl Drafter {
     /// For the answer to `request`; `None` without a draft model that can hold it.
     pub(super) fn new(context: &Context, job: &Job, request: &Request) -> Option<Self> {
-        let (model, open) = (job.model.draft.clone()?, &request.open);
+        let (model, open) = (job.asked.model.draft.clone()?, &request.open);
         let fits = open.positions_max <= model.manifest.context_length;
         let blocks = BlockRange::new(0, model.manifest.block_count).ok().filter(|_| fits)?;
         let institution = job.open_record.institution.clone();

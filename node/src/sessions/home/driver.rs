@@ -1,18 +1,18 @@
 //! Drives one [`Home`] machine: moves frames, asks the executor, streams tokens. Decides nothing.
 
+mod end;
+
 use std::{future::Future, pin::Pin, sync::Arc, time::Instant};
 
-use bytes::Bytes;
 use comity_protocol::{
     receipt::FinishReason,
     refusal::{Cause, Refusal},
-    request::{ClientEvent, Finished, Started, Token},
+    request::{ClientEvent, Started, Token},
     session::{
         Frame,
-        home::{Ending, Home, Input, Output, Request},
+        home::{Ending, Home, Input, Output},
     },
     signed::Signed,
-    telemetry,
     tensor::Hidden,
 };
 use futures::{StreamExt as _, stream::FuturesUnordered};
@@ -22,19 +22,17 @@ use tokio::{
     time::timeout_at,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
 
-use super::{Context, Job, drafter::Drafter, routing::Counted, timing::Timing};
+pub(super) use self::end::Ended;
+use super::{Context, Job, attempt::Attempt, drafter::Drafter, routing::Counted, timing::Timing};
 use crate::{
     executor::PassError,
     sessions::{
         EVENT_CAPACITY, Return, SEND_TIMEOUT,
         answer::Answer,
-        bundle::Said,
         link::{Link, LinkError, LinkReceiver, LinkSender, Message},
         stage::sleep_until,
     },
-    telemetry::micros,
 };
 
 type Work = Pin<Box<dyn Future<Output = Input> + Send>>;
@@ -72,11 +70,11 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(
         context: Arc<Context>,
-        (job, counted): (Job, Counted),
-        request: Request,
+        attempt: Attempt,
         client: mpsc::Sender<ClientEvent>,
         cancel: CancellationToken,
     ) -> Self {
+        let Attempt { job, counted, request, started } = attempt;
         let (events_sender, events) = mpsc::channel(EVENT_CAPACITY);
         let (link, return_link) = oneshot::channel();
         let session = request.open.session;
@@ -84,7 +82,7 @@ impl Driver {
         {
             returns.insert(session, Return { peer: last.peer, link });
         }
-        let answer = Answer::new(job.model.tokenizer.decoder(), &job.sampling.stop);
+        let answer = Answer::new(job.asked.model.tokenizer.decoder(), &job.asked.sampling.stop);
         let drafter = Drafter::new(&context, &job, &request).map(tokio::sync::Mutex::new);
         let mut outputs = Vec::new();
         let machine = Home::new(context.clock.now(), request, &mut outputs);
@@ -106,13 +104,12 @@ impl Driver {
             work: FuturesUnordered::new(),
             client,
             cancel,
-            started: None,
+            started: Some(started),
             timing: Timing::default(),
         }
     }
 
-    pub(super) async fn run(mut self, started: Started) {
-        self.started = Some(started);
+    pub(super) async fn run(mut self) -> Ended {
         let stop = self.context.cancel.clone();
         let cancel = self.cancel.clone();
         let mut cancelled = false;
@@ -147,7 +144,7 @@ impl Driver {
             };
             self.handle(input);
         };
-        self.end(*ending).await;
+        self.end(*ending).await
     }
 
     fn handle(&mut self, input: Input) {
@@ -187,7 +184,7 @@ impl Driver {
                 Output::Embed { start, tokens } => self.embed(start, tokens).await,
                 Output::Head { position, hidden } => {
                     self.timing.steps += 1;
-                    let (executor, model) = (self.context.executor.clone(), self.job.digest);
+                    let (executor, model) = (self.context.executor.clone(), self.job.asked.digest);
                     let stage = self.stages();
                     self.work.push(Box::pin(async move {
                         let result = executor.head(model, hidden).await;
@@ -226,7 +223,7 @@ impl Driver {
         if let Some(started) = self.started.take() {
             self.tell(ClientEvent::Started(started)).await;
         }
-        let values = self.job.model.home.embed(&tokens).map_err(|error| error.to_string());
+        let values = self.job.asked.model.home.embed(&tokens).map_err(|error| error.to_string());
         let result = values.and_then(|values| {
             let hidden = Hidden::from_values(&values, values.len() / tokens.len().max(1));
             hidden.map_err(|error| error.to_string())
@@ -314,65 +311,6 @@ impl Driver {
         let deadline = self.deadline();
         if !matches!(timeout_at(deadline, self.client.send(event)).await, Ok(Ok(()))) {
             self.cancel.cancel();
-        }
-    }
-
-    async fn end(mut self, ending: Ending) {
-        if let Ok(mut returns) = self.context.returns.lock() {
-            returns.remove(&self.machine.session());
-        }
-        for link in [&mut self.first, &mut self.back].into_iter().flatten() {
-            link.finish();
-        }
-        // Its stages let go of it now, whoever still reads the answer.
-        drop(self.counted.take());
-        match &ending.refusal {
-            Some(refusal) => info!(%refusal, "session ended badly"),
-            None => debug!(tokens = ending.output.len(), "session ended"),
-        }
-        let text = self.answer.finish();
-        let first_token_ns = self.timing.first_token_ns(self.job.arrived);
-        let decode_ns = self.timing.decode_ns();
-        let mut told = self.timing.request(&self.job, &ending);
-        let (reason, cause, cached_tokens) = (ending.reason, ending.refusal.clone(), ending.cached);
-        self.context.learn(&self.job, &ending);
-        let bundle = self.bundle(ending).await;
-        if let Some(heard) = &self.context.telemetry {
-            told.end_us = micros(self.job.arrived.elapsed());
-            heard.tell(telemetry::Event::Request(told));
-        }
-        // Nothing drafts any more: work under way held the lock.
-        self.work.clear();
-        if let Some(drafter) = self.drafter.take() {
-            drafter.lock().await.close().await;
-        }
-        let finished =
-            Finished { reason, cause, text, bundle, first_token_ns, decode_ns, cached_tokens };
-        let _ =
-            timeout_at(self.deadline(), self.client.send(ClientEvent::Finished(finished))).await;
-        self.readers.shutdown().await;
-    }
-
-    /// The bundle's bytes; none if the record of the opening never became durable or the log takes
-    /// nothing more.
-    async fn bundle(&mut self, ending: Ending) -> Bytes {
-        let Some(mut open_record) = self.open_record.take() else { return Bytes::new() };
-        let open_record = loop {
-            tokio::select! { biased;
-                signed = &mut open_record => break signed,
-                // The record may still be being written, which nothing else drives any more.
-                Some(_) = self.work.next() => {}
-            }
-        };
-        let Ok(open_record) = open_record else { return Bytes::new() };
-        let text = self.answer.text().to_owned();
-        let said = Said { text, first_token_at: self.timing.first_token_at };
-        match self.context.bundle(&self.job, ending, said, open_record).await {
-            Ok(bundle) => bundle,
-            Err(error) => {
-                error!(%error, "no receipt for this session");
-                Bytes::new()
-            }
         }
     }
 

@@ -46,11 +46,11 @@ impl Timing {
     pub(super) fn request(&self, job: &Job, ending: &Ending) -> Request {
         let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         let since = |at: Option<Instant>| {
-            at.map_or(0, |at| micros(at.saturating_duration_since(job.arrived)))
+            at.map_or(0, |at| micros(at.saturating_duration_since(job.asked.arrived)))
         };
         Request {
             stages: count(job.route.stages().len()),
-            prompt: job.prompt_tokens,
+            prompt: job.asked.prompt_tokens,
             reused: ending.cached,
             output: count(ending.output.len()),
             steps: self.steps,
