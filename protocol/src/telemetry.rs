@@ -157,7 +157,7 @@ pub struct Request {
     pub last_us: u64,
     /// From its arrival to its end, receipts included, microseconds.
     pub end_us: u64,
-    /// Times it changed its route.
+    /// Times its session was opened anew, over other stages or the same.
     pub moved: u32,
     /// Whether the answer came to its end.
     pub complete: bool,

@@ -1,5 +1,6 @@
 //! Takes a prompt: tokenizes, routes, then drives one [`Home`](comity_protocol::session::home::Home)
-//! machine to a bundle. Decides nothing about the session itself.
+//! machine to a bundle, or several one after the other until one opens. Decides nothing about the
+//! sessions themselves.
 
 mod attempt;
 mod drafter;
@@ -7,6 +8,7 @@ mod driver;
 mod error;
 mod prefixes;
 mod prompt;
+mod retry;
 mod routing;
 mod stages;
 mod timing;
@@ -24,24 +26,22 @@ use comity_protocol::{
     refusal::{Cause, Fault, Refusal},
     request::{ClientEvent, Generate},
     sampler::Sampler,
-    session::home::Ending,
-    telemetry,
+    session::{attempts::Attempts, home::Ending},
 };
 pub use error::GenerateError;
 use prefixes::Known;
 pub use prefixes::Prefixes;
 pub use routing::Planning;
-use tokio::{sync::mpsc, time::timeout_at};
+use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::{Instrument as _, info_span};
 
 pub(super) use self::attempt::Job;
 use self::{
-    driver::{Driver, Ended},
     prompt::{Rendered, tokenize},
+    retry::Answering,
 };
-use super::{Context, SEND_TIMEOUT};
-use crate::{model::HomeModel, telemetry::micros};
+use super::Context;
+use crate::model::HomeModel;
 
 /// Events a client may have waiting: about two seconds of tokens. A client that reads slower slows
 /// its own session down, nobody else's.
@@ -108,31 +108,16 @@ impl Context {
             client,
             arrived,
         });
-        let attempt = self.attempt(&asked, &prompt).await?;
+        let attempts = Attempts::new(self.clock.now());
+        let first = self.attempt(&asked, &prompt, &attempts).await?;
         let (sender, events) = mpsc::channel(CLIENT_EVENTS);
         let cancel = CancellationToken::new();
-        let span = info_span!("home", session = %attempt.started.session.short());
-        let driver = Driver::new(self.clone(), attempt, sender.clone(), cancel.clone());
-        let context = self.clone();
-        let task = async move {
-            // On the heap: a driver holds its whole request.
-            let ended = Box::pin(driver.run()).await;
-            context.tell(arrived, ended, sender).await;
+        let answering = Answering::new(self.clone(), asked, attempts, (sender, cancel.clone()));
+        self.tasks.spawn(async move {
+            answering.run(first).await;
             drop(slot);
-        };
-        self.tasks.spawn(task.instrument(span));
+        });
         Ok(Generation { events, _cancel: cancel.drop_guard() })
-    }
-
-    /// Tells telemetry and the client how the request ended.
-    async fn tell(&self, arrived: Instant, ended: Ended, client: mpsc::Sender<ClientEvent>) {
-        let Ended { finished, mut told } = ended;
-        if let Some(heard) = &self.telemetry {
-            told.end_us = micros(arrived.elapsed());
-            heard.tell(telemetry::Event::Request(told));
-        }
-        let deadline = self.clock.instant(self.clock.now() + SEND_TIMEOUT);
-        let _ = timeout_at(deadline, client.send(ClientEvent::Finished(finished))).await;
     }
 
     /// Names of the prompt's first pages, as far as stages may hold them. The last token is always

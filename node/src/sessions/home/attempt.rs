@@ -1,4 +1,4 @@
-//! One session for a request, planned and ready to be driven. Not how that goes.
+//! One session for a request, planned and ready to be driven. Not whether there is another.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use comity_protocol::{
     receipt::OpenRecord,
     request::Started,
     route::{Route, RouteRequest},
-    session::{Open, home::Request},
+    session::{Open, attempts::Attempts, home::Request},
     signed::Domain,
     time::Timestamp,
 };
@@ -47,7 +47,8 @@ pub(in crate::sessions) struct Job {
 }
 
 impl Context {
-    /// Plans a session for what was asked under the charter as it is now.
+    /// Plans a session for what was asked under the charter as it is now, over nodes that `attempts`
+    /// does not avoid.
     ///
     /// # Errors
     /// [`GenerateError`]; nobody was asked anything.
@@ -55,6 +56,7 @@ impl Context {
         self: &Arc<Self>,
         asked: &Arc<Asked>,
         prompt: &[u32],
+        attempts: &Attempts,
     ) -> Result<Attempt, GenerateError> {
         let Asked { model, digest, positions_max, prompt_tokens, .. } = &**asked;
         // One version for the whole session, whatever comes meanwhile.
@@ -73,7 +75,7 @@ impl Context {
             positions: (*positions_max).into(),
             kept: known.kept(positions_max.saturating_sub(*prompt_tokens)),
         };
-        let routed = self.route(*digest, &wanted).await?;
+        let routed = self.route(*digest, &wanted, attempts).await?;
         let returns = known.is_at(routed.route.stages());
         let open =
             Open { prefix: known.tags, ..open(now, *digest, &routed, *positions_max, &policy)? };

@@ -9,6 +9,7 @@ use comity_protocol::{
     id::{Digest, PeerKey},
     limits::CANDIDATES_MAX,
     route::{OwnSessions, Route, RouteRequest, RouteStage, plan_in_one_class},
+    session::attempts::Attempts,
 };
 
 use super::GenerateError;
@@ -55,15 +56,18 @@ impl Drop for Counted {
 
 impl Context {
     /// The cheapest route that the policy permits, all in one numeric class: the first of
-    /// [`NUMERIC_CLASSES`] that has one.
+    /// [`NUMERIC_CLASSES`] that has one. Of nodes that `attempts` does not avoid.
     pub(super) async fn route(
         self: &Arc<Self>,
         digest: Digest,
         request: &RouteRequest<'_>,
+        attempts: &Attempts,
     ) -> Result<Routed, GenerateError> {
         let mut offers = Vec::new();
         for class in NUMERIC_CLASSES {
-            offers.push((class, self.directory.candidates(digest, class).await));
+            let mut candidates = self.directory.candidates(digest, class).await;
+            candidates.retain(|it| !attempts.avoids(&it.peer));
+            offers.push((class, candidates));
         }
         let peers = offers.iter().flat_map(|(_, candidates)| candidates.iter().map(|it| it.peer));
         // With more of them no route is planned.

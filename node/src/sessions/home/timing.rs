@@ -58,7 +58,7 @@ impl Timing {
             first_us: since(self.first_token),
             last_us: since(self.last_token),
             end_us: 0,
-            // A session that loses its route ends with it.
+            // A session that loses its route ends with it; the request may have had others before.
             moved: 0,
             complete: matches!(ending.reason, FinishReason::Stop | FinishReason::Length),
         }

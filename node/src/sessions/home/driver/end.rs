@@ -1,7 +1,11 @@
 //! What a session leaves behind at home, however it ended: its records, and its proof.
 
 use bytes::Bytes;
-use comity_protocol::{request::Finished, session::home::Ending, telemetry};
+use comity_protocol::{
+    request::Finished,
+    session::{attempts::Unopened, home::Ending},
+    telemetry,
+};
 use futures::StreamExt as _;
 use tracing::{debug, error, info};
 
@@ -10,14 +14,18 @@ use crate::sessions::bundle::Said;
 
 /// A session that is over and closed in the log.
 pub(in crate::sessions::home) struct Ended {
-    /// What the client is told.
+    /// What the client is told, if it is the last one of its request.
     pub(in crate::sessions::home) finished: Finished,
     /// What telemetry is told then.
     pub(in crate::sessions::home) told: telemetry::Request,
+    /// Why it did not open, if it did not.
+    pub(in crate::sessions::home) unopened: Option<Unopened>,
+    /// The prompt's tokens, if it did not open.
+    pub(in crate::sessions::home) prompt: Vec<u32>,
 }
 
 impl Driver {
-    pub(super) async fn end(mut self, ending: Ending) -> Ended {
+    pub(super) async fn end(mut self, mut ending: Ending) -> Ended {
         if let Ok(mut returns) = self.context.returns.lock() {
             returns.remove(&self.machine.session());
         }
@@ -36,6 +44,8 @@ impl Driver {
         let told = self.timing.request(&self.job, &ending);
         let (reason, cause, cached_tokens) = (ending.reason, ending.refusal.clone(), ending.cached);
         self.context.learn(&self.job, &ending);
+        let unopened = ending.unopened.take();
+        let prompt = unopened.as_ref().map_or_else(Vec::new, |_| ending.prompt.clone());
         let bundle = self.bundle(ending).await;
         // Nothing drafts any more: work under way held the lock.
         self.work.clear();
@@ -45,7 +55,7 @@ impl Driver {
         self.readers.shutdown().await;
         let finished =
             Finished { reason, cause, text, bundle, first_token_ns, decode_ns, cached_tokens };
-        Ended { finished, told }
+        Ended { finished, told, unopened, prompt }
     }
 
     /// The bundle's bytes; none if the record of the opening never became durable or the log takes

@@ -1,0 +1,110 @@
+//! Answers one request: drives session after session until one opens. Which refusals leave another
+//! one is not decided here.
+
+use std::sync::Arc;
+
+use comity_protocol::{
+    request::ClientEvent,
+    session::attempts::{Attempts, Retry},
+    telemetry,
+};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, debug, info, info_span};
+
+use super::{
+    Asked, Context,
+    attempt::Attempt,
+    driver::{Driver, Ended},
+};
+use crate::{sessions::SEND_TIMEOUT, telemetry::micros};
+
+/// One request on its way to an answer.
+pub(super) struct Answering {
+    context: Arc<Context>,
+    asked: Arc<Asked>,
+    attempts: Attempts,
+    /// Sessions after the first.
+    moved: u32,
+    client: mpsc::Sender<ClientEvent>,
+    cancel: CancellationToken,
+}
+
+impl Answering {
+    /// Of a request that has been planned once; told to a client that may cancel it.
+    pub(super) fn new(
+        context: Arc<Context>,
+        asked: Arc<Asked>,
+        attempts: Attempts,
+        (client, cancel): (mpsc::Sender<ClientEvent>, CancellationToken),
+    ) -> Self {
+        Self { context, asked, attempts, moved: 0, client, cancel }
+    }
+
+    /// Drives the first session, and those after it. The client hears of no session that did not
+    /// begin but the last.
+    pub(super) async fn run(mut self, first: Attempt) {
+        let mut attempt = first;
+        let ended = loop {
+            let ended = self.drive(attempt).await;
+            match self.again(&ended).await {
+                Some(next) => attempt = next,
+                None => break ended,
+            }
+            self.moved += 1;
+        };
+        self.tell(ended).await;
+    }
+
+    async fn drive(&self, attempt: Attempt) -> Ended {
+        let span = info_span!("home", session = %attempt.started.session.short());
+        let (client, cancel) = (self.client.clone(), self.cancel.clone());
+        let driver = Driver::new(self.context.clone(), attempt, client, cancel);
+        // On the heap: a driver holds its whole request.
+        Box::pin(driver.run().instrument(span)).await
+    }
+
+    /// Plans another session after one that did not open; none if that is how it ends.
+    async fn again(&mut self, ended: &Ended) -> Option<Attempt> {
+        let unopened = ended.unopened.as_ref()?;
+        let retry = self.attempts.failed(self.context.clock.now(), unopened)?;
+        if let Some(attempt) = self.plan(&ended.prompt).await {
+            info!(session = %attempt.started.session.short(), "trying another route");
+            return Some(attempt);
+        }
+        let Retry::Anywhere(pause) = retry else { return None };
+        tokio::select! { biased;
+            () = self.context.cancel.cancelled() => return None,
+            () = self.cancel.cancelled() => return None,
+            () = sleep(pause) => self.attempts.paused(),
+        }
+        let attempt = self.plan(&ended.prompt).await?;
+        info!(session = %attempt.started.session.short(), "trying again");
+        Some(attempt)
+    }
+
+    /// A session over nodes that are not avoided; none if there is no such route, or nobody waits.
+    async fn plan(&self, prompt: &[u32]) -> Option<Attempt> {
+        if self.cancel.is_cancelled() || self.context.cancel.is_cancelled() {
+            return None;
+        }
+        let planned = self.context.attempt(&self.asked, prompt, &self.attempts).await;
+        planned.inspect_err(|error| debug!(%error, "no other session")).ok()
+    }
+
+    /// Tells telemetry and the client how the request ended.
+    async fn tell(self, ended: Ended) {
+        let Ended { finished, mut told, .. } = ended;
+        let context = self.context;
+        if let Some(heard) = &context.telemetry {
+            told.moved = self.moved;
+            told.end_us = micros(self.asked.arrived.elapsed());
+            heard.tell(telemetry::Event::Request(told));
+        }
+        let deadline = context.clock.instant(context.clock.now() + SEND_TIMEOUT);
+        let _ = timeout_at(deadline, self.client.send(ClientEvent::Finished(finished))).await;
+    }
+}
