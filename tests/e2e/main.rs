@@ -9,6 +9,7 @@ mod expired;
 mod faults;
 mod founded;
 mod guesses;
+mod openings;
 mod policy;
 mod prefixes;
 mod quota;

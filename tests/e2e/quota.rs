@@ -20,7 +20,7 @@ use crate::{
 const HOUR_MS: u64 = 3_600_000;
 
 /// Puts into the log of the second member's node that it computed a whole unit for the first.
-async fn had(founded: &Founded, hours_ago: u64) {
+pub(crate) async fn had(founded: &Founded, hours_ago: u64) {
     let node = founded.node_key(1);
     let then = Timestamp::from_ms(Clock::start().now().as_ms() - hours_ago * HOUR_MS);
     let receipt = StageReceipt {
