@@ -332,7 +332,14 @@ fn bug(error: &dyn std::fmt::Display) -> PassError {
 }
 
 fn open_error(error: OpenSessionError) -> PassError {
-    PassError { cause: Cause::Overloaded, detail: error.to_string() }
+    let cause = match error {
+        OpenSessionError::Range { .. } => Cause::NotServed,
+        OpenSessionError::Exists { .. } => Cause::Violation,
+        OpenSessionError::Positions { .. } => Cause::Limit,
+        OpenSessionError::Budget { .. } => Cause::Overloaded,
+        _ => Cause::Bug,
+    };
+    PassError { cause, detail: error.to_string() }
 }
 
 fn forward_error(error: &ForwardError) -> PassError {
