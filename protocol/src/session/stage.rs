@@ -214,8 +214,11 @@ impl Stage {
             Input::ShardOpened(result) => result.and_then(|rows| self.opened(&rows, outputs)),
             Input::Upstream(frame, hidden) => self.upstream(now, frame, hidden, outputs),
             Input::Downstream(Frame::Refusal(mut refusal)) => {
-                // Who refuses a stream before its first frame does not know its own place.
-                refusal.stage = refusal.stage.max(self.index + 1);
+                // Who refuses a stream before its first frame does not know its own place. Home,
+                // which is after the last stage, says whose fault it is.
+                if !self.is_last() {
+                    refusal.stage = refusal.stage.max(self.index + 1);
+                }
                 return self.end(Direction::Up, refusal, outputs);
             }
             Input::Downstream(_) => Err(self.refuse(Cause::Violation, "frame against the flow")),

@@ -237,6 +237,12 @@ fn a_refusal_that_comes_back_is_not_from_before_the_stage_that_passes_it_on() {
                 if refusal.stage == told
         ));
     }
+    // What the last stage hears is home's own, and names whom home gave up.
+    let alone = Open { stages: vec![stage(1, 0, 4)], ..open() };
+    let (mut last, _) = admit_signed(sign(&alone), 0, &[serving(0, 4)]).unwrap();
+    let refusal = Refusal::new(Cause::PeerLost, 0, "the link is gone");
+    let outputs = feed(&mut last, Input::Downstream(Frame::Refusal(refusal.clone())));
+    assert!(matches!(outputs.last(), Some(Output::Ended(Some(ended))) if *ended == refusal));
 }
 
 #[test]
