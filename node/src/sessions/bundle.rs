@@ -113,13 +113,12 @@ impl Context {
         if let Err(error) = verify(&bytes, &self.charter) {
             warn!(%error, "the bundle of this session does not verify");
         }
-        self.keep(job.open_record.session, bytes.clone()).await;
         Ok(bytes)
     }
 
     /// Keeps the bundle for as long as the receipt says, if bundles are kept. The holder gets theirs
     /// even where that fails.
-    async fn keep(&self, session: SessionId, bundle: Bytes) {
+    pub(super) async fn keep(&self, session: SessionId, bundle: Bytes) {
         let Some(bodies) = self.bodies.clone() else { return };
         let kept = tokio::task::spawn_blocking(move || bodies.keep(&session, &bundle)).await;
         if let Err(error) = kept.map_err(std::io::Error::from).flatten() {

@@ -95,10 +95,14 @@ impl Answering {
         planned.inspect_err(|error| debug!(%error, "no other session")).ok()
     }
 
-    /// Tells telemetry and the client how the request ended.
+    /// Keeps the proof of the one session that the client hears of, and tells telemetry and the
+    /// client how the request ended.
     async fn tell(self, ended: Ended) {
-        let Ended { finished, mut told, .. } = ended;
+        let Ended { session, finished, mut told, .. } = ended;
         let context = self.context;
+        if !finished.bundle.is_empty() {
+            context.keep(session, finished.bundle.clone()).await;
+        }
         if let Some(heard) = &context.telemetry {
             told.moved = self.moved;
             told.end_us = micros(self.asked.arrived.elapsed());

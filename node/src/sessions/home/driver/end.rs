@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use comity_protocol::{
+    id::SessionId,
     request::Finished,
     session::{attempts::Unopened, home::Ending},
     telemetry,
@@ -14,6 +15,7 @@ use crate::sessions::bundle::Said;
 
 /// A session that is over and closed in the log.
 pub(in crate::sessions::home) struct Ended {
+    pub(in crate::sessions::home) session: SessionId,
     /// What the client is told, if it is the last one of its request.
     pub(in crate::sessions::home) finished: Finished,
     /// What telemetry is told then.
@@ -55,7 +57,7 @@ impl Driver {
         self.readers.shutdown().await;
         let finished =
             Finished { reason, cause, text, bundle, first_token_ns, decode_ns, cached_tokens };
-        Ended { finished, told, unopened, prompt }
+        Ended { session: self.machine.session(), finished, told, unopened, prompt }
     }
 
     /// The bundle's bytes; none if the record of the opening never became durable or the log takes
