@@ -46,7 +46,7 @@ use crate::{
         control::{Control, ControlConfig, ControlError},
         data::{BindError, ClientPlane, DataConfig},
     },
-    sessions::{Context, GenerateError, Generation, Planning, Prefixes, SESSIONS_MAX},
+    sessions::{Context, GenerateError, Generation, Planning, Prefixes, SESSIONS_MAX, WAITING_MAX},
     status,
     store::{Store, StoreError},
     witness::OpenWitnessError,
@@ -268,6 +268,7 @@ impl Node {
             cancel: cancel.child_token(),
             tasks: tasks.clone(),
             slots: Arc::new(Semaphore::new(SESSIONS_MAX)),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
             returns: Mutex::new(HashMap::new()),
             stages: Mutex::new(HashSet::new()),
             quotas: Mutex::new(quotas),
@@ -276,9 +277,8 @@ impl Node {
         let access = Arc::new(Access { keys: setup.client_keys, token });
         tasks.spawn(context.clone().serve(links));
         tasks.spawn(client::serve(context.clone(), access, streams));
-        let control_addresses = control.addresses();
+        let (control_addresses, client_address) = (control.addresses(), clients.local_address());
         attend(&context, control, setup.data_advertise, setup.watch, &cancel);
-        let client_address = clients.local_address();
         info!(peer = %me.short(), client = %client_address, "node started");
         Ok(Self { context, control_addresses, client_address, token_file, log, store, cancel })
     }

@@ -49,6 +49,9 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
 /// Sessions a node serves at once, as home and as stage together.
 pub const SESSIONS_MAX: usize = 512;
+/// Requests that wait at once, for some seconds each, for another try at a session: as many as may
+/// have had one.
+pub const WAITING_MAX: usize = SESSIONS_MAX;
 
 /// What every session of a node needs.
 #[derive(Debug)]
@@ -87,6 +90,8 @@ pub struct Context {
     pub tasks: TaskTracker,
     /// Sessions that may still start.
     pub slots: Arc<Semaphore>,
+    /// Requests that may still wait, without a slot, for another try at a session.
+    pub waiting: Arc<Semaphore>,
     /// Sessions at home whose ring is not closed yet: where the last stage's link is to go. Held
     /// only for single map operations.
     pub returns: Mutex<HashMap<SessionId, Return>>,

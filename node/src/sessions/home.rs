@@ -108,15 +108,13 @@ impl Context {
             client,
             arrived,
         });
-        let attempts = Attempts::new(self.clock.now());
+        let attempts = Attempts::new(self.clock.now(), self.me);
         let first = self.attempt(&asked, &prompt, &attempts).await?;
         let (sender, events) = mpsc::channel(CLIENT_EVENTS);
         let cancel = CancellationToken::new();
-        let answering = Answering::new(self.clone(), asked, attempts, (sender, cancel.clone()));
-        self.tasks.spawn(async move {
-            answering.run(first).await;
-            drop(slot);
-        });
+        let client = (sender, cancel.clone());
+        let answering = Answering::new(self.clone(), asked, attempts, slot, client);
+        self.tasks.spawn(answering.run(first));
         Ok(Generation { events, _cancel: cancel.drop_guard() })
     }
 

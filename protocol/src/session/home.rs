@@ -16,7 +16,7 @@ use self::{
 };
 use super::{
     Frame, Open,
-    attempts::{Unopened, suspect},
+    attempts::{Source, Unopened, blame},
 };
 use crate::{
     commitment::Chain,
@@ -174,7 +174,7 @@ pub struct Ending {
     pub cached: u32,
     /// Pages that every stage was asked to keep, and signed for; none if it ended badly.
     pub kept: Vec<PrefixTag>,
-    /// What a stage had against it, if that was before anything was made of the prompt.
+    /// What a stage had against it, if that was before a token or a hidden state left home.
     pub unopened: Option<Unopened>,
 }
 
@@ -278,8 +278,7 @@ impl Home {
         if matches!(self.phase, Phase::Ended) {
             return;
         }
-        let heard =
-            matches!(&input, Input::First(Frame::Refusal(_)) | Input::Return(Frame::Refusal(_), _));
+        let source = Source::of(&input);
         let result = match input {
             Input::OpenDurable(result) => result.map(|()| self.durable(now, outputs)),
             Input::Embedded { start, result } => {
@@ -312,7 +311,7 @@ impl Home {
             Input::Timeout => self.timeout(now),
         };
         if let Err(refusal) = result {
-            self.fail(refusal, heard, outputs);
+            self.fail(refusal, source, outputs);
         }
     }
 
@@ -332,7 +331,8 @@ impl Home {
         Ok(())
     }
 
-    fn fail(&mut self, refusal: Refusal, heard: bool, outputs: &mut Vec<Output>) {
+    fn fail(&mut self, mut refusal: Refusal, source: Source, outputs: &mut Vec<Output>) {
+        refusal.stage = source.place(refusal.stage, self.stages());
         self.kept.clear();
         outputs.push(Output::First(Frame::Refusal(refusal.clone()), None));
         outputs.push(Output::Back(Frame::Refusal(refusal.clone())));
@@ -340,16 +340,17 @@ impl Home {
             Cause::Cancelled => FinishReason::Cancelled,
             _ => FinishReason::Error,
         };
-        let unopened = self.unopened(&refusal, heard);
+        let unopened = self.unopened(&refusal, source);
         self.end(reason, Some(refusal), unopened, outputs);
     }
 
     /// That the ring did not open, unless home itself gave it up.
-    fn unopened(&self, refusal: &Refusal, heard: bool) -> Option<Unopened> {
+    fn unopened(&self, refusal: &Refusal, source: Source) -> Option<Unopened> {
         let Phase::Opening { .. } = self.phase else { return None };
-        let suspect = suspect(refusal, heard, self.stages())?;
-        let suspect = self.request.open.stages.get(suspect as usize)?.peer;
-        Some(Unopened { refusal: refusal.clone(), suspect })
+        let (by, accused) = blame(refusal, source, self.stages())?;
+        let peer = |stage: u32| Some(self.request.open.stages.get(stage as usize)?.peer);
+        let (reporter, accused) = (peer(by)?, peer(accused)?);
+        Some(Unopened { refusal: refusal.clone(), reporter, accused })
     }
 
     fn end(

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use comity_protocol::{
     request::ClientEvent,
-    session::attempts::{Attempts, Retry},
+    session::attempts::{Attempts, Pause, Retry},
     telemetry,
 };
 use tokio::{
-    sync::mpsc,
+    sync::{OwnedSemaphorePermit, mpsc},
     time::{sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,8 @@ pub(super) struct Answering {
     context: Arc<Context>,
     asked: Arc<Asked>,
     attempts: Attempts,
+    /// Its place among the sessions of this node; none while it pauses.
+    slot: Option<OwnedSemaphorePermit>,
     /// Sessions after the first.
     moved: u32,
     client: mpsc::Sender<ClientEvent>,
@@ -39,9 +41,10 @@ impl Answering {
         context: Arc<Context>,
         asked: Arc<Asked>,
         attempts: Attempts,
+        slot: OwnedSemaphorePermit,
         (client, cancel): (mpsc::Sender<ClientEvent>, CancellationToken),
     ) -> Self {
-        Self { context, asked, attempts, moved: 0, client, cancel }
+        Self { context, asked, attempts, slot: Some(slot), moved: 0, client, cancel }
     }
 
     /// Drives the first session, and those after it. The client hears of no session that did not
@@ -76,14 +79,31 @@ impl Answering {
             return Some(attempt);
         }
         let Retry::Anywhere(pause) = retry else { return None };
+        self.pause(pause).await?;
+        let mut attempt = self.plan(&ended.prompt).await;
+        if attempt.is_none() && self.attempts.relent() {
+            attempt = self.plan(&ended.prompt).await;
+        }
+        let attempt = attempt?;
+        info!(session = %attempt.started.session.short(), "trying again");
+        Some(attempt)
+    }
+
+    /// Waits without a session slot: those who wait keep nobody else out, least of all the stages of
+    /// this node that they wait for. None if there is no more to wait for, or no slot afterwards.
+    async fn pause(&mut self, pause: Pause) -> Option<()> {
+        let waiting = self.context.waiting.clone().try_acquire_owned().ok()?;
+        self.slot = None;
+        // Without randomness all wait equally long.
+        let pause = pause.drawn(getrandom::u32().unwrap_or(0));
         tokio::select! { biased;
             () = self.context.cancel.cancelled() => return None,
             () = self.cancel.cancelled() => return None,
             () = sleep(pause) => self.attempts.paused(),
         }
-        let attempt = self.plan(&ended.prompt).await?;
-        info!(session = %attempt.started.session.short(), "trying again");
-        Some(attempt)
+        drop(waiting);
+        self.slot = Some(self.context.slots.clone().try_acquire_owned().ok()?);
+        Some(())
     }
 
     /// A session over nodes that are not avoided; none if there is no such route, or nobody waits.

@@ -1,6 +1,8 @@
 //! What comes back to home: rows, from which tokens are drawn one by one, and at the end receipts.
 
-use super::{Cause, FinishReason, Frame, Hidden, Home, Judged, Output, Phase, Refusal, Timestamp};
+use super::{
+    Cause, FinishReason, Frame, Hidden, Home, Judged, Output, Phase, Refusal, Source, Timestamp,
+};
 use crate::{
     limits::STEP_TIMEOUT,
     session::{Close, Step},
@@ -188,7 +190,7 @@ impl Home {
             }
             Phase::Opening { .. } => {
                 let refusal = self.refuse(Cause::Cancelled, "before it was opened");
-                self.fail(refusal, false, outputs);
+                self.fail(refusal, Source::Home, outputs);
             }
             Phase::Closing(_) | Phase::Ended => {}
         }
