@@ -34,7 +34,10 @@ impl Bench {
 
     fn shard(file: &ModelFile, manifest: &comity_protocol::manifest::Manifest) -> Shard {
         let range = BlockRange::new(0, fixture::BLOCKS).unwrap();
-        Shard::load(file, range, manifest).unwrap()
+        let mut shard = Shard::load(file, range, manifest).unwrap();
+        // Room for some dozens of sessions.
+        shard.set_kv_budget(64 * u64::from(fixture::CONTEXT) * shard.kv_bytes_per_position());
+        shard
     }
 
     fn open(&mut self, id: u8) -> SessionId {
@@ -49,17 +52,13 @@ impl Bench {
 
     /// The same, for an institution of this weight.
     fn open_for(&mut self, id: u8, share: u32, prefix: Option<Prefix>) -> Vec<RowDigests> {
+        self.try_open(Opening { share, prefix, ..opening(id) }).unwrap()
+    }
+
+    fn try_open(&mut self, opening: Opening) -> Result<Vec<RowDigests>, PassError> {
         let (reply, mut answer) = oneshot::channel();
-        let opening = Opening {
-            session: SessionId([id; 16]),
-            institution: format!("institution {}", id % 2),
-            share,
-            blocks: BlockRange::new(0, fixture::BLOCKS).unwrap(),
-            positions_max: fixture::CONTEXT,
-            prefix,
-        };
         self.worker.accept(Pass::Open { model: MODEL, opening, reply });
-        answer.try_recv().unwrap().unwrap()
+        answer.try_recv().unwrap()
     }
 
     fn embed(&self, tokens: &[u32]) -> Hidden {
@@ -159,6 +158,36 @@ fn heads_that_run_together_have_the_logits_of_each_alone() {
         let expected: Vec<_> = rows.map(|row| home.logits(row).unwrap()).collect();
         assert_eq!(answer.try_recv().unwrap().unwrap(), expected);
     }
+}
+
+/// A session over all blocks, as long as the model has positions.
+fn opening(id: u8) -> Opening {
+    Opening {
+        session: SessionId([id; 16]),
+        institution: format!("institution {}", id % 2),
+        share: 1,
+        blocks: BlockRange::new(0, fixture::BLOCKS).unwrap(),
+        positions_max: fixture::CONTEXT,
+        prefix: None,
+    }
+}
+
+#[test]
+fn only_a_session_that_may_fit_later_is_refused_as_overloaded() {
+    let mut bench = Bench::new();
+    bench.open(1);
+    let beyond = BlockRange::new(0, fixture::BLOCKS + 1).unwrap();
+    let long = Opening { positions_max: fixture::CONTEXT + 1, ..opening(2) };
+    let cases = [
+        (opening(1), Cause::Violation),
+        (Opening { blocks: beyond, ..opening(2) }, Cause::NotServed),
+        (long, Cause::Limit),
+    ];
+    for (opening, cause) in cases {
+        assert_eq!(bench.try_open(opening).unwrap_err().cause, cause);
+    }
+    let full = (2..=u8::MAX).find_map(|id| bench.try_open(opening(id)).err());
+    assert_eq!(full.expect("the budget is spent").cause, Cause::Overloaded);
 }
 
 #[test]
