@@ -9,6 +9,7 @@
 //! Start at [`simulate`]; a `Run` holds everything, one module per kind of event.
 
 mod admission;
+mod averaged;
 mod carriage;
 mod decode;
 mod leap;
@@ -29,6 +30,7 @@ use std::collections::{BTreeSet, VecDeque};
 pub(crate) use self::admission::OPEN_BYTES;
 pub use self::measured::{InstitutionUse, Measured, NodeUse, PassRecord, SLICES, Sample, Series};
 use self::{
+    averaged::Averages,
     carriage::Carriage,
     leap::Leaps,
     outage::Outages,
@@ -44,6 +46,7 @@ use crate::{
     clock::Instant,
     device::Pass,
     event::{Queue, Ticket, Timers},
+    scenario::Rounds,
     workload::Source,
     world::World,
 };
@@ -83,6 +86,10 @@ enum Event {
     Lost(u32, u32),
     /// Nodes announce what they have free.
     Announce,
+    /// On the mean, an answer's first token comes.
+    First(u32, u32),
+    /// On the mean, answers of a cohort may be whole.
+    Rounds(u32),
 }
 
 /// Steps on their way to a node.
@@ -189,6 +196,7 @@ struct Run<'a> {
     carriage: Carriage,
     outages: Outages,
     leaps: Leaps<'a>,
+    averages: Averages,
     prefixes: Prefixes,
     flights: Vec<Flight>,
     flights_free: Vec<u32>,
@@ -254,6 +262,7 @@ impl<'a> Run<'a> {
             carriage: Carriage::new(world, options.seed),
             outages: Outages::new(world, options.seed),
             leaps: Leaps::default(),
+            averages: Averages::new(world),
             prefixes: Prefixes::default(),
             flights: Vec::new(),
             flights_free: Vec::new(),
@@ -314,6 +323,8 @@ impl<'a> Run<'a> {
             Event::Leapt(leap) => self.leapt(leap),
             Event::Lost(session, epoch) => self.lost(session, epoch),
             Event::Announce => self.announce(),
+            Event::First(session, epoch) => self.first_token(session, epoch),
+            Event::Rounds(cohort) => self.rounds(cohort),
         }
     }
 
@@ -346,8 +357,12 @@ impl<'a> Run<'a> {
                 self.measured.busy(index, since, until);
             }
         }
+        if self.world.run.rounds == Rounds::Averaged {
+            self.finish_averages();
+        } else {
+            self.carriage.traffic(&mut self.measured);
+        }
         self.measured.end(&self.sessions, self.events, self.requests);
-        self.carriage.traffic(&mut self.measured);
         self.measured
     }
 }

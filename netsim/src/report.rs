@@ -22,6 +22,7 @@ pub use self::{
 
 use crate::{
     capacity::{Measured, SLICES, Sample},
+    scenario::Rounds,
     statistics::{Estimate, NORMAL, percentile, warm_up},
     world::World,
 };
@@ -58,6 +59,8 @@ pub struct Summary {
     pub token_s: Percentiles,
     /// Seconds of a whole answer.
     pub answer_s: Percentiles,
+    /// Whether rounds were averaged, not run pass by pass.
+    pub averaged: bool,
     /// Where devices were calibrated: half the relative width of the 95 % interval that their error
     /// adds to every time and rate. The intervals of these hold it.
     pub model_error: Option<f64>,
@@ -137,6 +140,7 @@ pub fn summarise(world: &World, runs: &[Measured], warm_up_s: f64) -> Summary {
         token_s: Percentiles::of(&times(|sample| sample.token_s)).with_error(error),
         answer_s: Percentiles::of(&times(|sample| sample.ended_s - sample.asked_s))
             .with_error(error),
+        averaged: world.run.rounds == Rounds::Averaged,
         model_error: (error > 0.0).then_some(error * NORMAL),
         placed: world
             .placed

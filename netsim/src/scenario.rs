@@ -116,16 +116,29 @@ pub struct RunSection {
     pub runs_max: u32,
     /// More runs until the interval of the decode rate is narrower than this share of it.
     pub precision: Option<Share>,
-    /// Whether every pass and message is an event of its own, even where rounds of decode steps that
-    /// nothing disturbs could be taken in one leap.
-    pub exact: bool,
+    /// How rounds of decode steps are simulated.
+    pub rounds: Rounds,
 }
 
 impl Default for RunSection {
     fn default() -> Self {
         let (duration_s, precision) = (Positive::new(600.0), None);
-        Self { warm_up_s: None, duration_s, runs: 5, runs_max: 20, precision, exact: false }
+        Self { warm_up_s: None, duration_s, runs: 5, runs_max: 20, precision, rounds: Rounds::default() }
     }
+}
+
+/// How rounds of decode steps are simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rounds {
+    /// Pass by pass, but in one leap where nothing disturbs them.
+    #[default]
+    Leaped,
+    /// Every pass and message is an event of its own.
+    Exact,
+    /// On the mean: no pass is an event, and prompts are averaged too. A run takes as long as its requests
+    /// are many, and says less exactly how long they take.
+    Averaged,
 }
 
 /// `[calibration]`: where numbers of the file were measured, as `calibrate` writes it.

@@ -8,7 +8,7 @@ use super::{
     routing::{Held, NoRoute},
     session::{Hop, Session, State, Step},
 };
-use crate::{clock::Instant, world::Arrival};
+use crate::{clock::Instant, scenario::Rounds, world::Arrival};
 
 /// Positions of one step of a prompt, as home cuts it.
 const CHUNK_POSITIONS: u32 = 128;
@@ -189,6 +189,9 @@ impl Run<'_> {
         left = left.max(1);
         // Once the last piece is through, caches hold all of it.
         self.sessions[id as usize].context = u64::from(session.kept) + u64::from(left);
+        if self.world.run.rounds == Rounds::Averaged {
+            return self.average_prompt(id, left, chunk);
+        }
         while left > 0 {
             let positions = left.min(chunk);
             left -= positions;
@@ -239,6 +242,7 @@ impl Run<'_> {
 
     /// A session that runs ends and gives back what it had.
     pub(super) fn release(&mut self, id: u32) {
+        self.leave_cohort(id);
         let session = &self.sessions[id as usize];
         let positions = session.positions();
         self.router.closed(self.now, self.world, session.home, (&session.route, positions));

@@ -58,7 +58,7 @@ impl Run<'_> {
     }
 
     /// A token of a session; whether another one follows.
-    fn draw(&mut self, id: u32, prompt: bool) -> bool {
+    pub(super) fn draw(&mut self, id: u32, prompt: bool) -> bool {
         let session = &mut self.sessions[id as usize];
         session.context += u64::from(!prompt);
         let first = session.state == State::Prompt;

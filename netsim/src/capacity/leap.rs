@@ -11,8 +11,8 @@
 //! larger ones end the leap, and where its own are larger there is none, nor where software takes time
 //! on every hop, nor where passes vary. Where nobody else uses such a line both are the same, but for
 //! the order of what happens at one nanosecond, and for the draws of lines with losses or jitter
-//! anywhere: connections are numbered as they are first asked for. `exact` of a scenario's `[run]`
-//! turns leaps off.
+//! anywhere: connections are numbered as they are first asked for. `rounds = "exact"` of a scenario's
+//! `[run]` turns leaps off.
 
 mod begin;
 mod place;

@@ -171,10 +171,15 @@ impl Measured {
 
     /// A node ran from one time to another.
     pub(super) fn busy(&mut self, node: usize, from: Instant, to: Instant) {
+        self.ran(node, (from, to), 1.0);
+    }
+
+    /// A node ran for a share of a time.
+    pub(super) fn ran(&mut self, node: usize, (from, to): (Instant, Instant), share: f64) {
         let (first, last) = (self.slice(from), self.slice(to));
         let slice_ns = self.slice_ns;
         let place = &mut self.nodes[node];
-        let seconds = (to.0 - from.0) as f64 / SECOND;
+        let seconds = (to.0 - from.0) as f64 / SECOND * share;
         place.busy_s += seconds;
         if place.slices.is_empty() {
             return;
@@ -186,7 +191,7 @@ impl Measured {
         for slice in first..=last {
             let start = from.0.max(slice as u64 * slice_ns);
             let end = if slice == last { to.0 } else { (slice as u64 + 1) * slice_ns };
-            place.slices[slice] += end.saturating_sub(start) as f64 / SECOND;
+            place.slices[slice] += end.saturating_sub(start) as f64 / SECOND * share;
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     fabric::LinkId,
     link::MILLION,
     random::Random,
-    scenario::Recovery,
+    scenario::{Recovery, Rounds},
     world::{Effect, Target, World},
 };
 
@@ -68,6 +68,7 @@ impl Run<'_> {
             }
         }
         self.full_since.fill(None);
+        self.renew_all();
         let next = match (outage.between_s, begins) {
             (Some((_, mend)), true) => Some(self.drawn(index) * mend),
             (Some((between, _)), false) => Some(self.drawn(index) * between),
@@ -173,6 +174,10 @@ impl Run<'_> {
     }
 
     fn hit_line(&mut self, line: usize, effect: Effect, begins: bool) {
+        if self.world.run.rounds == Rounds::Averaged {
+            self.hit_average_line(line, effect, begins);
+            return;
+        }
         let link = LinkId(u32::try_from(line).unwrap_or(u32::MAX));
         let usual = self.world.network.lines[line];
         let fabric = self.carriage.fabric();

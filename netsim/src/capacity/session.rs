@@ -85,6 +85,9 @@ pub(super) struct Session {
     pub(super) first: Instant,
     /// Times it lost a stage.
     pub(super) losses: u32,
+    /// On the mean, with whom it decodes, and when its answer is whole.
+    pub(super) cohort: Option<u32>,
+    pub(super) whole_at: f64,
 }
 
 const _: () = assert!(std::mem::offset_of!(Session, institution) <= 64);
@@ -121,6 +124,8 @@ impl Session {
             asked,
             first: Instant(0),
             losses: 0,
+            cohort: None,
+            whole_at: 0.0,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Small worlds whose figures are known.
 
+mod averages;
 mod demand;
 mod faults;
 mod laws;
@@ -12,7 +13,7 @@ mod together;
 use std::path::Path;
 
 use super::*;
-use crate::scenario::{SMALL, ScenarioFile};
+use crate::scenario::{Rounds, SMALL, ScenarioFile};
 
 fn world(text: &str) -> World {
     let file = ScenarioFile::parse(Path::new("x.toml"), text.to_owned()).unwrap();

@@ -18,7 +18,7 @@ use crate::{
     plan::{Settings, buy::Trials, vacant},
     replicate::{replicate, rule_costs},
     report::{RuleCost, csv, html, summarise, table, trace},
-    scenario::ScenarioFile,
+    scenario::{Rounds, ScenarioFile},
     toml_file::TomlFileError,
     world::{Need, World, WorldFleetError},
 };
@@ -77,6 +77,10 @@ pub struct Common {
     /// what is usually printed.
     #[arg(long)]
     pub exact: bool,
+    /// Average rounds and prompts instead of running them: many times as fast, to search with; check
+    /// what you find without it.
+    #[arg(long, conflicts_with = "exact")]
+    pub averaged: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -124,6 +128,9 @@ pub enum CommandError {
     /// Nothing is offered for the model.
     #[error("the scenario has no [[offer]] for this model")]
     NoOffer,
+    /// Averaged rounds have none.
+    #[error("--trace writes passes, of which averaged rounds have none: leave one of both out")]
+    NoPasses,
     /// What is varied is not in the scenario.
     #[error(
         "{text:?} names no number of the scenario; write KEY=VALUE,.. such as link.*.rate_mbit=100,1000"
@@ -166,7 +173,11 @@ impl Common {
         let mut world = World::resolve(file, self.data.as_deref())?;
         world.seed = self.seed.unwrap_or(world.seed);
         world.run.runs = self.runs.unwrap_or(world.run.runs);
-        world.run.exact |= self.exact;
+        if self.exact {
+            world.run.rounds = Rounds::Exact;
+        } else if self.averaged {
+            world.run.rounds = Rounds::Averaged;
+        }
         let is_vacant = |node: &crate::world::Node| node.stage && node.blocks.is_none();
         if need == Need::Routes && world.nodes.iter().any(is_vacant) {
             world.check(file, Need::Placement)?;
@@ -205,6 +216,9 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
         return Ok(Outcome::Done);
     };
     let world = args.common.world(scenario, Need::Routes)?;
+    if args.trace.is_some() && world.run.rounds == Rounds::Averaged {
+        return Err(CommandError::NoPasses);
+    }
     // Before the runs: what makes no fleet is refused before it was waited for.
     let outlooks = outlook(&world, args.html.is_some())?;
     let passes = if args.trace.is_some() { TRACE_MAX } else { 0 };

@@ -35,6 +35,9 @@ pub fn text(summary: &Summary) -> String {
         "{}: {load}\n{runs} of {:.0} s after {:.0} s of warm-up; intervals are of 95 %\n",
         summary.scenario, summary.measured_s, summary.warm_up_s
     );
+    if summary.averaged {
+        out.push_str("rounds are averaged, not run: their error is in no interval\n\n");
+    }
     let _ = writeln!(out, "tokens/s            {}", interval(&summary.tokens_per_s, 1.0, 1));
     let _ = writeln!(out, "answers/s           {}", interval(&summary.answers_per_s, 1.0, 3));
     if let Some(error) = summary.model_error {

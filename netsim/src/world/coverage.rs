@@ -10,7 +10,7 @@ use comity_protocol::{
 
 use super::{Node, World};
 use crate::{
-    scenario::{RouterKind, ScenarioFile},
+    scenario::{Rounds, RouterKind, ScenarioFile},
     toml_file::TomlFileError,
 };
 
@@ -41,8 +41,15 @@ impl World {
     ///
     /// # Errors
     /// [`TomlFileError::Parse`] at the first workload that is not, with its rule, the blocks that are
-    /// left to nobody, and the nodes that would have served them.
+    /// left to nobody, and the nodes that would have served them; or at what averages do not know.
     pub fn check(&self, file: &ScenarioFile, need: Need) -> Result<(), TomlFileError> {
+        if let Some(machine) = file.scenario.machines.first()
+            && self.run.rounds == Rounds::Averaged
+        {
+            let message = "averaged rounds know nothing of nodes that share a [[machine]]: \
+                           simulate them pass by pass";
+            return Err(file.error(machine.span().start, message));
+        }
         let mut seen = BTreeSet::new();
         for (index, asked) in self.workloads.iter().enumerate() {
             let is_new = seen.insert((asked.home, asked.model, asked.policy));

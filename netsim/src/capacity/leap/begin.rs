@@ -16,6 +16,7 @@ use crate::{
     },
     clock::Instant,
     fabric::Lines,
+    scenario::Rounds,
 };
 
 /// Tokens at home until it is worth looking again whether a ring may leap that may not yet.
@@ -25,7 +26,7 @@ impl<'a> Run<'a> {
     /// Leaps if all sessions of the route of the steps that leave home now have its nodes for
     /// themselves; takes the steps then.
     pub(in crate::capacity) fn leap(&mut self, home: usize, steps: &mut Vec<Step>) {
-        if self.world.run.exact || self.world.network.software != (0, 0) {
+        if self.world.run.rounds != Rounds::Leaped || self.world.network.software != (0, 0) {
             return;
         }
         let Some(first) = steps.first() else { return };

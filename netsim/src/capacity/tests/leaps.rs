@@ -4,12 +4,12 @@ use super::*;
 use crate::random::Random;
 
 /// A number between two, drawn.
-fn between(random: &mut Random, least: f64, most: f64) -> f64 {
+pub(super) fn between(random: &mut Random, least: f64, most: f64) -> f64 {
     random.unit().mul_add(most - least, least)
 }
 
 /// A scenario of some rings over three sites; `per_s` requests of each of its three clients.
-fn drawn(random: &mut Random, per_s: f64, tail: &str) -> World {
+pub(super) fn drawn(random: &mut Random, per_s: f64, tail: &str) -> World {
     let mut text = String::from("name = \"drawn\"\n");
     for (site, country) in [("x", "NL"), ("y", "BE"), ("z", "DE")] {
         text += &format!("[[site]]\nname = \"{site}\"\ncountry = \"{country}\"\n");
@@ -58,7 +58,7 @@ fn drawn(random: &mut Random, per_s: f64, tail: &str) -> World {
 /// What both ways make of a world: exact, then fast.
 fn both(mut world: World, seed: u64, until_s: f64) -> [Measured; 2] {
     [true, false].map(|exact| {
-        world.run.exact = exact;
+        world.run.rounds = if exact { Rounds::Exact } else { Rounds::Leaped };
         simulate(&world, Options { seed, ..options(until_s) })
     })
 }

@@ -61,7 +61,7 @@ fn passes_that_vary_do_so_in_every_round() {
     let text = SMALL
         .replace("poisson = { per_s = 2.0 }", "closed = { users = 1 }")
         .replace("decode_us = 10", "decode_us = 10\ndeviation = 0.2");
-    let exact = text.replacen("[[site]]", "[run]\nexact = true\n[[site]]", 1);
+    let exact = text.replacen("[[site]]", "[run]\nrounds = \"exact\"\n[[site]]", 1);
     let [leaps, exact] = [text, exact].map(|text| simulate(&world(&text), options(20.0)).samples);
     assert_eq!(leaps, exact);
 }

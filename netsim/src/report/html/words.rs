@@ -251,9 +251,13 @@ pub(super) fn basis(summary: &Summary) -> String {
                 .to_owned()
         }
     };
+    let averaged = match summary.averaged {
+        true => " Rounds were averaged, not run pass by pass, and the error of that is in no interval.",
+        false => "",
+    };
     format!(
         "{runs} {} of {:.0} s each, after {:.0} s of warm-up that do not count ({seeds}; {} \
-         events). {intervals} {model}",
+         events). {intervals}{averaged} {model}",
         if runs == 1 { "run" } else { "runs" },
         summary.measured_s,
         summary.warm_up_s,
