@@ -1,8 +1,10 @@
-//! What a search for placements finds and takes, how fast losses are screened, and how long a
-//! simulation takes. Not how the mesh then performs.
+//! What a search for placements finds and takes, how fast losses are screened, how long a simulation
+//! takes, and how far averages are off. Not how the mesh then performs.
 //!
 //! The clusters are the published ones of Helix; without the public data only the screen is timed.
 
+#[path = "planner/averages.rs"]
+mod averages;
 mod harness;
 #[path = "planner/scale.rs"]
 mod scale;
@@ -42,6 +44,7 @@ fn main() {
     }
     screens();
     scale::report();
+    averages::report();
     match data::folder() {
         Some(folder) => CLUSTERS.iter().for_each(|cluster| search(&folder.join("helix"), *cluster)),
         None => say("no public data (COMITY_DATA names its folder): no search is measured"),

@@ -17,7 +17,7 @@ use comity_netsim::{
     capacity::{Options, simulate},
     data,
     report::html,
-    scenario::ScenarioFile,
+    scenario::{Rounds, ScenarioFile},
     world::World,
 };
 
@@ -44,7 +44,7 @@ const LENGTHS: &str = "lengths = { drawn = { \
 
 /// Who stands where: rings of four nodes.
 #[derive(Clone, Copy)]
-enum Shape {
+pub(crate) enum Shape {
     /// Forty institutions with a node each; ten rings, each of a model of its own, go over four sites.
     Forty,
     /// The same with machines and lines several times as fast, on which steps of many sessions run
@@ -76,28 +76,35 @@ pub(crate) fn report() {
     } else {
         say(&format!("\n{LONG}=1 runs a million requests, 10^5 nodes and all points of a sweep"));
     }
-    heading("40 institutions with a node each, 1.5 requests/s each");
-    let by_requests: Vec<Took> =
-        sizes.iter().map(|size| run(Shape::Forty, f64::from(*size), 1.5)).collect();
-    heading("40 institutions with a fast node each, 9 requests/s each");
-    for size in &sizes {
-        run(Shape::Fast, f64::from(*size), 9.0);
-    }
-    heading("40 institutions with a node each, 0.05 requests/s each: seldom two in a ring");
-    run(Shape::Forty, 10_000.0, 0.05);
-    if let Some(folder) = data::folder() {
-        heading("netsim/scenarios/forty-institutions.toml, for as long as it takes");
-        for size in sizes.iter().filter(|size| **size <= GALLERY_MAX) {
-            gallery(&folder, *size);
+    let mut by_requests = Vec::new();
+    for rounds in [Rounds::Leaped, Rounds::Averaged] {
+        heading("40 institutions with a node each, 1.5 requests/s each", rounds);
+        by_requests =
+            sizes.iter().map(|size| run(Shape::Forty, f64::from(*size), 1.5, rounds)).collect();
+        heading("40 institutions with a fast node each, 9 requests/s each", rounds);
+        for size in &sizes {
+            run(Shape::Fast, f64::from(*size), 9.0, rounds);
+        }
+        heading("40 institutions, 0.05 requests/s each: seldom two in a ring", rounds);
+        run(Shape::Forty, 10_000.0, 0.05, rounds);
+        if let Some(folder) = data::folder() {
+            heading("netsim/scenarios/forty-institutions.toml, for as long as it takes", rounds);
+            for size in sizes.iter().filter(|size| **size <= GALLERY_MAX) {
+                gallery(&folder, *size, rounds);
+            }
         }
     }
-    heading("248 nodes an institution, rings within it");
-    let wide = if long { 1_000_000.0 } else { 20_000.0 };
-    let by_nodes: Vec<Took> = institutions
-        .iter()
-        .map(|count| run(Shape::Wide(*count), wide, wide / f64::from(*count) / 1_000.0))
-        .collect();
-    sweep(if long { POINTS } else { 10 });
+    heading("248 nodes an institution, rings within it", Rounds::Leaped);
+    for count in [4, 40] {
+        wide(count, 20_000.0, Rounds::Leaped);
+    }
+    heading("248 nodes an institution, rings within it", Rounds::Averaged);
+    let requests = if long { 1_000_000.0 } else { 20_000.0 };
+    let by_nodes: Vec<Took> =
+        institutions.iter().map(|count| wide(*count, requests, Rounds::Averaged)).collect();
+    for rounds in [Rounds::Averaged, Rounds::Leaped] {
+        sweep(if long && rounds == Rounds::Averaged { POINTS } else { 10 }, rounds);
+    }
     let line = |took: &[Took], x: fn(&Took) -> f64| -> Vec<(f64, f64)> {
         took.iter().map(|took| (x(took), took.seconds)).collect()
     };
@@ -105,8 +112,11 @@ pub(crate) fn report() {
         "How long a simulation takes",
         "seconds",
         &[
-            ("thousands of requests, 40 nodes", &line(&by_requests, |it| it.requests as f64 / 1e3)),
-            ("thousands of nodes", &line(&by_nodes, |it| it.nodes as f64 / 1e3)),
+            (
+                "thousands of requests, 40 nodes, averaged",
+                &line(&by_requests, |it| it.requests as f64 / 1e3),
+            ),
+            ("thousands of nodes, averaged", &line(&by_nodes, |it| it.nodes as f64 / 1e3)),
         ],
     );
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("planner-growth.html");
@@ -116,27 +126,35 @@ pub(crate) fn report() {
     }
 }
 
-fn heading(what: &str) {
+fn heading(what: &str, rounds: Rounds) {
+    let how = if rounds == Rounds::Averaged { "averaged: " } else { "" };
     say(&format!(
-        "\n{what}\n{:>10}{:>12}{:>14}{:>12}{:>14}{:>10}",
+        "\n{how}{what}\n{:>10}{:>12}{:>14}{:>12}{:>14}{:>10}",
         "nodes", "requests", "events", "seconds", "µs a request", "peak, MB"
     ));
 }
 
-fn run(shape: Shape, requests: f64, per_s: f64) -> Took {
+fn run(shape: Shape, requests: f64, per_s: f64, rounds: Rounds) -> Took {
     take(|| {
-        let world = world(shape, requests, per_s);
+        let mut world = world(shape, requests, per_s);
+        world.run.rounds = rounds;
         let options = options(&world);
         (world, options)
     })
 }
 
+/// So many requests to so many institutions of many nodes, within a thousand seconds.
+fn wide(institutions: u32, requests: f64, rounds: Rounds) -> Took {
+    run(Shape::Wide(institutions), requests, requests / f64::from(institutions) / 1e3, rounds)
+}
+
 /// The consortium of the gallery, until so many requests have come.
-fn gallery(folder: &Path, requests: u32) -> Took {
+fn gallery(folder: &Path, requests: u32, rounds: Rounds) -> Took {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(GALLERY);
     let file = ScenarioFile::load(&path).expect("the scenario");
     take(|| {
-        let world = World::resolve(&file, Some(folder)).expect("its world");
+        let mut world = World::resolve(&file, Some(folder)).expect("its world");
+        world.run.rounds = rounds;
         let until_s = f64::from(requests) / GALLERY_PER_S;
         let options = Options { until_s, requests_max: requests.into(), ..options(&world) };
         (world, options)
@@ -166,7 +184,7 @@ fn take(build: impl FnOnce() -> (World, Options)) -> Took {
 }
 
 /// Points that differ in the rate of their lines, on two threads.
-fn sweep(points: usize) {
+fn sweep(points: usize, rounds: Rounds) {
     let begin = Instant::now();
     let next = AtomicUsize::new(0);
     let (mut requests, mut events) = (0, 0);
@@ -174,7 +192,8 @@ fn sweep(points: usize) {
         let work = || {
             let mut sums = (0, 0);
             while next.fetch_add(1, Ordering::Relaxed) < points {
-                let world = world(Shape::Pair, f64::from(POINT_REQUESTS), 1.0);
+                let mut world = world(Shape::Pair, f64::from(POINT_REQUESTS), 1.0);
+                world.run.rounds = rounds;
                 let measured = simulate(&world, options(&world));
                 sums = (sums.0 + measured.requests, sums.1 + measured.events);
             }
@@ -188,19 +207,20 @@ fn sweep(points: usize) {
     });
     let seconds = begin.elapsed().as_secs_f64();
     say(&format!(
-        "\nsweep of {points} points with two rings of two nodes, {THREADS} threads: {seconds:.1} s, \
+        "\n{}sweep of {points} points with two rings of two nodes, {THREADS} threads: {seconds:.1} s, \
          {requests} requests, {events} events; {POINTS} points at this pace: {:.0} s",
+        if rounds == Rounds::Averaged { "averaged: " } else { "" },
         seconds / points as f64 * POINTS as f64
     ));
 }
 
-fn options(world: &World) -> Options {
+pub(crate) fn options(world: &World) -> Options {
     let until_s = world.run.duration_s.get();
     Options { seed: world.seed, until_s, passes_max: 0, requests_max: u64::MAX }
 }
 
 /// A world in which `requests` come in all, `per_s` to each institution.
-fn world(shape: Shape, requests: f64, per_s: f64) -> World {
+pub(crate) fn world(shape: Shape, requests: f64, per_s: f64) -> World {
     let (institutions, models, stages, count) = match shape {
         Shape::Forty | Shape::Fast => (40, 10, 4, 1),
         Shape::Wide(institutions) => (institutions, 1, 4, 62),

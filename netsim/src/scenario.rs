@@ -123,7 +123,14 @@ pub struct RunSection {
 impl Default for RunSection {
     fn default() -> Self {
         let (duration_s, precision) = (Positive::new(600.0), None);
-        Self { warm_up_s: None, duration_s, runs: 5, runs_max: 20, precision, rounds: Rounds::default() }
+        Self {
+            warm_up_s: None,
+            duration_s,
+            runs: 5,
+            runs_max: 20,
+            precision,
+            rounds: Rounds::default(),
+        }
     }
 }
 

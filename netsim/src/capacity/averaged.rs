@@ -115,7 +115,8 @@ impl Run<'_> {
         self.averages.advance(cohort, self.now);
         let of = &mut self.averages.cohorts[cohort as usize];
         let left = fabric::whole((session.whole_at - of.clock).max(0.0).ceil());
-        session.produced = session.output - u32::try_from(left).unwrap_or(u32::MAX).min(session.output);
+        session.produced =
+            session.output - u32::try_from(left).unwrap_or(u32::MAX).min(session.output);
         let drawn = session.produced.saturating_sub(before);
         session.context += u64::from(drawn);
         of.leave(session.context as f64);

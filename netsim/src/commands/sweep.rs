@@ -18,7 +18,11 @@ use super::{
 use crate::{
     capacity::{Measured, Options, simulate},
     replicate::replicate,
-    report::{Load, Sweep, html, summarise, table::interval},
+    report::{
+        Load, Sweep, html, summarise,
+        table::{AVERAGED, interval},
+    },
+    scenario::Rounds,
     statistics::{Estimate, mean},
     world::{Need, World},
 };
@@ -98,7 +102,7 @@ pub fn run(args: &Args) -> Result<Outcome, CommandError> {
         true => print_json(
             &json!({ "points": points.iter().map(|point| point.json(&keys)).collect::<Vec<_>>() }),
         ),
-        false => print(&table(&keys, &points)),
+        false => print(&(table(&keys, &points) + averaged(&world))),
     }
     Ok(Outcome::Done)
 }
@@ -150,11 +154,17 @@ pub fn compare(args: &CompareArgs) -> Result<Outcome, CommandError> {
     let _ = writeln!(out, "{:<24}{:>24}{:>24}", "keeps up?", words[0], words[1]);
     rows.insert("load".to_owned(), json!([points[0].load, points[1].load]));
     out.push_str("(runs in pairs of the same seed; intervals of 95 %)\n");
+    out.push_str(worlds.iter().map(averaged).max().unwrap_or_default());
     match args.common.json {
         true => print_json(&rows.into()),
         false => print(&out),
     }
     Ok(Outcome::Done)
+}
+
+/// What is said of averaged rounds.
+fn averaged(world: &World) -> &'static str {
+    if world.run.rounds == Rounds::Averaged { AVERAGED } else { "" }
 }
 
 fn shorten(name: &str) -> String {

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use super::{InstitutionRow, Load, Percentiles, RuleCost, Summary};
 use crate::statistics::Estimate;
 
+/// What stands beside figures of averaged rounds.
+pub const AVERAGED: &str = "rounds are averaged, not run: their error is in no interval\n";
 /// Rows of nodes and lines that are printed.
 const ROWS: usize = 8;
 
@@ -36,7 +38,8 @@ pub fn text(summary: &Summary) -> String {
         summary.scenario, summary.measured_s, summary.warm_up_s
     );
     if summary.averaged {
-        out.push_str("rounds are averaged, not run: their error is in no interval\n\n");
+        out.push_str(AVERAGED);
+        out.push('\n');
     }
     let _ = writeln!(out, "tokens/s            {}", interval(&summary.tokens_per_s, 1.0, 1));
     let _ = writeln!(out, "answers/s           {}", interval(&summary.answers_per_s, 1.0, 3));

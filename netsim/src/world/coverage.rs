@@ -44,6 +44,7 @@ impl World {
     /// left to nobody, and the nodes that would have served them; or at what averages do not know.
     pub fn check(&self, file: &ScenarioFile, need: Need) -> Result<(), TomlFileError> {
         if let Some(machine) = file.scenario.machines.first()
+            && need == Need::Routes
             && self.run.rounds == Rounds::Averaged
         {
             let message = "averaged rounds know nothing of nodes that share a [[machine]]: \

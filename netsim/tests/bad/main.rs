@@ -107,3 +107,26 @@ fn a_file_that_is_not_there_is_named() {
     assert!(said.starts_with("comity-netsim: nowhere.toml cannot be read: "), "{said}");
     assert_eq!((said.lines().count(), output.status.code()), (1, Some(1)));
 }
+
+#[test]
+fn averaged_rounds_have_no_passes_to_trace() {
+    let good = here(GOOD).to_str().unwrap().to_owned();
+    let output = netsim(&["run", &good, "--averaged", "--trace", "never-written.json"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("comity-netsim: --trace writes passes"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!Path::new("never-written.json").exists());
+}
+
+#[test]
+fn figures_of_averaged_rounds_say_so() {
+    let good = here(GOOD).to_str().unwrap().to_owned();
+    for (averaged, ways) in [(true, vec!["--averaged"]), (false, vec![])] {
+        let mut words = vec!["run", &good, "--runs", "1"];
+        words.extend(ways);
+        let output = netsim(&words);
+        assert_eq!(output.status.code(), Some(0));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said.contains("rounds are averaged"), averaged, "{said}");
+    }
+}

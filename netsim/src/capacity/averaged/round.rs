@@ -60,10 +60,9 @@ impl<'a> Run<'a> {
         load.flow.add(&heads(&told, head), 1.0);
         of.head = head;
         let visits = route.iter().map(|hop| hop.0 as usize).chain([home]);
-        of.merges = visits
-            .map(|node| self.averages.loads[node].merges(of.trains, round))
-            .sum::<f64>()
-            * loose;
+        of.merges =
+            visits.map(|node| self.averages.loads[node].merges(of.trains, round)).sum::<f64>()
+                * loose;
         self.expect_cohort(cohort);
     }
 

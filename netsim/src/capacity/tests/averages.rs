@@ -44,7 +44,8 @@ fn who_is_alone_takes_what_its_parts_take() {
             length == 1 || close(averaged.token_s, single.token_s, 0.01),
             "{averaged:?} for {single:?}"
         );
-        let given = |run: &Measured| run.given.iter().sum::<u64>() as f64 / run.samples.len() as f64;
+        let given =
+            |run: &Measured| run.given.iter().sum::<u64>() as f64 / run.samples.len() as f64;
         assert!(close(given(&runs[0]), given(&runs[1]), 0.01), "the same is computed");
         let tokens = |run: &Measured| run.tokens_per_s(0.0) / run.samples.len() as f64;
         assert!(close(tokens(&runs[0]), tokens(&runs[1]), 0.02), "the same is drawn");

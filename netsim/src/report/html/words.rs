@@ -252,7 +252,9 @@ pub(super) fn basis(summary: &Summary) -> String {
         }
     };
     let averaged = match summary.averaged {
-        true => " Rounds were averaged, not run pass by pass, and the error of that is in no interval.",
+        true => {
+            " Rounds were averaged, not run pass by pass, and the error of that is in no interval."
+        }
         false => "",
     };
     format!(
