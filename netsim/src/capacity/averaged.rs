@@ -17,6 +17,7 @@ mod load;
 mod prompt;
 mod road;
 mod round;
+mod stage;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,9 +1,6 @@
 //! What comes to a node on the mean, and how long that holds up who comes too. Not who it is.
 
-use crate::{
-    device::{Device, Pass},
-    fabric,
-};
+use super::stage::Stage;
 
 /// Nanoseconds over which prompts are averaged: those of some answers.
 pub(super) const MEMORY_NS: f64 = 30e9;
@@ -91,43 +88,6 @@ pub(super) struct Piece {
     /// That it runs, with others before and behind it, and if no other is there yet.
     pub takes: f64,
     pub alone: f64,
-}
-
-/// A node's device and what a pass there is like.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stage<'a> {
-    pub device: &'a Device,
-    /// Bytes of a position.
-    pub bytes: u64,
-    /// How many times as long it takes.
-    pub slow: f64,
-}
-
-impl Stage<'_> {
-    /// Nanoseconds of a pass over `blocks` with so many rows, each of which looks back at `context`
-    /// positions, and positions of prompts; in a straight line between whole numbers of rows.
-    pub(super) fn pass_ns(&self, blocks: f64, rows: f64, context: f64, prompt: f64) -> f64 {
-        let at = |rows: f64| {
-            let decode = count(rows);
-            let pass = Pass {
-                blocks: count(blocks),
-                prompt: count(prompt),
-                decode,
-                context: fabric::whole(context * rows),
-                bytes: self.bytes * (u64::from(decode) + u64::from(count(prompt))),
-            };
-            if decode == 0 && pass.prompt == 0 { 0.0 } else { self.device.pass_ns(&pass) as f64 }
-        };
-        let (less, part) = (rows.floor(), rows.fract());
-        let low = at(less);
-        let ns = if part > 0.0 { part.mul_add(at(less + 1.0) - low, low) } else { low };
-        ns * self.slow
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-fn count(number: f64) -> u32 {
-    number.round() as u32
 }
 
 impl Flow {

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::{
     super::{Event, Run},
-    load::{Flow, Stage},
+    load::Flow,
+    stage::Stage,
 };
 use crate::{clock::Instant, fabric};
 
