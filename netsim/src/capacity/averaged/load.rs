@@ -237,6 +237,21 @@ impl Load {
         self.prompted
     }
 
+    /// Nanoseconds that prompts stay, one or several without a gap.
+    pub(super) fn stays_ns(&self) -> f64 {
+        let each = remembered_ns(self.prompts.at as f64) / self.prompts.count;
+        if self.prompts.count > 0.0 { self.prompted / (1.0 - self.prompted) * each } else { 0.0 }
+    }
+
+    /// Nanoseconds of as many passes as all its sessions fill.
+    pub(super) fn full_ns(&self, stage: &Stage<'_>) -> f64 {
+        let (device, sessions) = (stage.device, f64::from(self.sessions));
+        let most = f64::from(device.positions_max);
+        let beside =
+            if device.prompts_max.is_some() { 0.0 } else { device.prompt_positions_min.into() };
+        self.mean(self.long / (most - beside).max(1.0), self.short / most) * sessions
+    }
+
     /// Nanoseconds from when a message of rows comes to when it leaves, if alone it would take `alone`:
     /// while prompts are there, and else, where it finds a pass under way as likely as `meets`.
     pub(super) fn visit_ns(&self, meets: f64, alone: f64) -> [f64; 2] {

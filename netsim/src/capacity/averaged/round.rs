@@ -93,7 +93,8 @@ impl<'a> Run<'a> {
             (foreign, like) = (foreign + met.0, like + met.1);
         }
         let loose = if like > foreign { foreign / like } else { 1.0 };
-        let (mut sums, mut ways, mut prompted, mut most) = ([0.0; 2], 0.0, 0.0, 0.0_f64);
+        let (mut sums, mut ways, mut most) = ([0.0; 2], 0.0, 0.0_f64);
+        let (mut prompted, mut stays) = (0.0, 0.0);
         for (place, (node, blocks)) in of.route.iter().enumerate() {
             let load = &all.loads[*node as usize];
             let rows = if place == 0 { train } else { train.max(load.together()) };
@@ -110,7 +111,8 @@ impl<'a> Run<'a> {
             }
             sums = [sums[0] + visit[0], sums[1] + visit[1]];
             prompted += load.prompted();
-            most = most.max(alone * of.trains);
+            stays += load.stays_ns();
+            most = most.max(alone * of.trains).max(load.full_ns(&stage));
         }
         ways += self.way_ns(of.roads.last().copied().flatten(), train);
         let one = if of.route.iter().any(|hop| hop.0 == of.home) { own } else { 0.0 };
@@ -120,10 +122,14 @@ impl<'a> Run<'a> {
         // The last stage's rows come when its pass ends.
         let head = if is_last { [own; 2] } else { load.waits_ns(load.meets(one), own) };
         let prompted = prompted / of.route.len() as f64;
-        // Prompts come to one stage after the other, and stay for many rounds: paces are averaged, not
-        // rounds.
-        let [with, without] = [0, 1].map(|it| 1.0 / (ways + sums[it] + head[it]));
-        ((1.0 / prompted.mul_add(with - without, without)).max(most).max(1.0), loose)
+        let [with, without] = [0, 1].map(|it| ways + sums[it] + head[it]);
+        // Prompts come to one stage after the other. Where they stay for many rounds paces are averaged,
+        // else rounds.
+        let rounds = prompted.mul_add(with - without, without);
+        let paces = 1.0 / prompted.mul_add(1.0 / with - 1.0 / without, 1.0 / without);
+        let stays = stays / of.route.len() as f64;
+        let round = (stays / (stays + rounds)).mul_add(paces - rounds, rounds);
+        (round.max(most).max(1.0), loose)
     }
 
     /// Nanoseconds of a message of so many rows.

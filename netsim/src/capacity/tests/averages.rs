@@ -4,7 +4,7 @@ use super::{
     leaps::{between, drawn},
     *,
 };
-use crate::random::Random;
+use crate::{random::Random, world::Arrival};
 
 /// What averages make of a world, and single passes.
 fn both(mut world: World, seed: u64, until_s: f64) -> [Measured; 2] {
@@ -34,9 +34,9 @@ fn off(runs: &[Measured; 2]) -> [f64; 4] {
 fn who_is_alone_takes_what_its_parts_take() {
     for length in [1, 16, 400] {
         let text = SMALL
-            .replace("poisson = { per_s = 2.0 }", "closed = { users = 1 }")
+            .replace("per_s = 2.0", "per_s = 0.01")
             .replace("output = { fixed = 16 }", &format!("output = {{ fixed = {length} }}"));
-        let runs = both(world(&text), 1, 600.0);
+        let runs = both(world(&text), 1, 4_000.0);
         let [averaged, single] = [0, 1].map(|it| runs[it].samples[3]);
         let close = |one: f64, other: f64, most: f64| (one / other - 1.0).abs() <= most;
         assert!(close(averaged.first_s, single.first_s, 0.03), "{averaged:?} for {single:?}");
@@ -55,21 +55,40 @@ fn who_is_alone_takes_what_its_parts_take() {
     }
 }
 
-#[test]
-fn averages_are_near_single_passes_whatever_the_load() {
-    let mut random = Random::new(10, 1);
-    let mut sums = [0.0; 4];
-    let most = [0.35, 0.2, 0.05, 0.3];
-    for seed in 0..12 {
-        let per_s = between(&mut random, 0.05, 1.2);
-        let runs = both(drawn(&mut random, per_s, ""), seed, 600.0);
-        let off = off(&runs);
-        for ((off, most), sum) in off.iter().zip(&most).zip(&mut sums) {
-            assert!(off.abs() <= *most, "seed {seed}, {per_s:.2} a second: {off:?}");
-            *sum += off / 12.0;
-        }
+/// How far averages are off over several worlds: at most of one, and on their mean.
+fn near(worlds: impl Iterator<Item = World>, until_s: f64, most: [f64; 4], on_mean: [f64; 4]) {
+    let (mut sums, mut count) = ([0.0; 4], 0.0);
+    for (seed, world) in (0..).zip(worlds) {
+        let off = off(&both(world, seed, until_s));
+        assert!(off.iter().zip(&most).all(|(off, most)| off.abs() <= *most), "{seed}: {off:?}");
+        sums.iter_mut().zip(&off).for_each(|(sum, off)| *sum += off);
+        count += 1.0;
     }
-    assert!(sums.iter().zip(&most).all(|(sum, most)| sum.abs() <= most / 2.0), "{sums:?}");
+    assert!(sums.iter().zip(&on_mean).all(|(sum, most)| sum.abs() <= most * count), "{sums:?}");
+}
+
+#[test]
+fn averages_are_near_single_passes_where_few_meet() {
+    let mut random = Random::new(10, 1);
+    let worlds = (0..12).map(|_| {
+        let per_s = between(&mut random, 0.05, 1.2);
+        drawn(&mut random, per_s, "")
+    });
+    near(worlds, 600.0, [0.12, 0.07, 0.01, 0.12], [0.06, 0.02, 0.003, 0.02]);
+}
+
+#[test]
+fn averages_are_near_single_passes_where_many_share_them() {
+    let mut random = Random::new(13, 1);
+    let worlds = (0..8).map(|_| {
+        let mut world = drawn(&mut random, 1.0, "");
+        let users = 4_u32 << random.below(4);
+        for workload in &mut world.workloads {
+            workload.arrival = Arrival::Closed(users, 2.0);
+        }
+        world
+    });
+    near(worlds, 200.0, [0.45, 0.3, 0.2, 0.2], [0.1, 0.1, 0.06, 0.1]);
 }
 
 #[test]
