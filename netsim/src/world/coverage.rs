@@ -7,10 +7,11 @@ use comity_protocol::{
     block::BlockRange,
     policy::{Access, Denial},
 };
+use toml::Spanned;
 
 use super::{Node, World};
 use crate::{
-    scenario::{Rounds, RouterKind, ScenarioFile},
+    scenario::{DeviceSection, Rounds, RouterKind, Scenario, ScenarioFile},
     toml_file::TomlFileError,
 };
 
@@ -24,6 +25,22 @@ pub enum Need {
     Routes,
     /// They could hold a whole model, wherever its blocks are now.
     Placement,
+}
+
+/// What averaged rounds do not know, and where it stands.
+fn check_averages(scenario: &Scenario) -> Result<(), (usize, &'static str)> {
+    const WHOLE: &str =
+        "averaged rounds know nothing of prompts that run whole: simulate them pass by pass";
+    const SHARED: &str = "averaged rounds know nothing of nodes that share a [[machine]]: simulate \
+                          them pass by pass";
+    if let Some(machine) = scenario.machines.first() {
+        return Err((machine.span().start, SHARED));
+    }
+    if let Some(published) = scenario.helix.first() {
+        return Err((published.span().start, WHOLE));
+    }
+    let whole = |it: &&Spanned<DeviceSection>| it.get_ref().batch.prompts_max.is_some();
+    scenario.devices.iter().find(whole).map_or(Ok(()), |device| Err((device.span().start, WHOLE)))
 }
 
 /// One workload, and what it takes to say who may serve it.
@@ -43,13 +60,9 @@ impl World {
     /// [`TomlFileError::Parse`] at the first workload that is not, with its rule, the blocks that are
     /// left to nobody, and the nodes that would have served them; or at what averages do not know.
     pub fn check(&self, file: &ScenarioFile, need: Need) -> Result<(), TomlFileError> {
-        if let Some(machine) = file.scenario.machines.first()
-            && need == Need::Routes
-            && self.run.rounds == Rounds::Averaged
-        {
-            let message = "averaged rounds know nothing of nodes that share a [[machine]]: \
-                           simulate them pass by pass";
-            return Err(file.error(machine.span().start, message));
+        if need == Need::Routes && self.run.rounds == Rounds::Averaged {
+            check_averages(&file.scenario)
+                .map_err(|(at, message)| file.error(at, message.to_owned()))?;
         }
         let mut seen = BTreeSet::new();
         for (index, asked) in self.workloads.iter().enumerate() {

@@ -10,8 +10,10 @@ use super::{
 };
 use crate::{clock::Instant, fabric};
 
-/// Rounds after which a cohort is looked at even if no answer is whole: what it meets changes.
+/// Rounds and nanoseconds after which a cohort is looked at even if no answer is whole: what it meets
+/// changes.
 const ROUNDS_MAX: f64 = 64.0;
+const UNSEEN_NS: f64 = 4e9;
 
 impl<'a> Run<'a> {
     /// Finds anew what a round takes, and tells nodes.
@@ -72,7 +74,8 @@ impl<'a> Run<'a> {
         let of = &mut self.averages.cohorts[cohort as usize];
         let Some((whole, ..)) = of.next_whole() else { return };
         let rounds = (whole - of.clock).clamp(0.0, ROUNDS_MAX);
-        let at = Instant(self.now.0.saturating_add(fabric::whole((rounds * of.round).ceil())));
+        let ns = (rounds * of.round).min(UNSEEN_NS).ceil();
+        let at = Instant(self.now.0.saturating_add(fabric::whole(ns)));
         if at < of.due {
             of.due = at;
             self.queue.push(at, Event::Rounds(cohort));
