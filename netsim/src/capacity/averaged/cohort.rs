@@ -22,7 +22,7 @@ pub(super) struct Cohort {
     /// Tokens that each of its sessions would have drawn by `at`.
     pub clock: Tokens,
     pub at: Instant,
-    /// Nanoseconds of a round, and how many messages become part of others in each.
+    /// Nanoseconds of a round, and how many messages become part of others each nanosecond.
     pub round: f64,
     pub merges: f64,
     /// What it tells the nodes it comes to.
@@ -31,7 +31,7 @@ pub(super) struct Cohort {
     pub head: f64,
     /// When answers are whole: the bits of the clock, the session and its epoch.
     ends: BinaryHeap<Reverse<(u64, u32, u32)>>,
-    /// When it is looked after next.
+    /// When it is looked at next.
     pub due: Instant,
     /// Rows that went round and are not in the books, and tokens.
     pub rows: f64,
@@ -75,7 +75,7 @@ impl Cohort {
         self.drawn += all;
         let more = self.trains - 1.0;
         if more > 0.0 && self.merges > 0.0 {
-            // As many fewer as there are pairs: never below one.
+            // Fewer meet the fewer are left: never below one.
             self.trains = 1.0 + more / (1.0 + self.merges * ns / more);
         }
     }
